@@ -1,0 +1,69 @@
+//! The caller's mistakes. What the numbers do (a rejected step, a dropped column) is an outcome,
+//! not an error, and is reported by the operation that met it.
+
+use core::fmt;
+
+/// What was wrong with a call. Nothing has been changed when one is returned, unless the function
+/// says otherwise.
+///
+/// ```
+/// use aadl_core::{Error, anderson::Config};
+/// let config = Config { relaxation: 1.5, ..Config::DEFAULT };
+/// assert_eq!(
+///     config.validate(),
+///     Err(Error::Config { field: "relaxation", requires: "0 < relaxation <= 1" })
+/// );
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Error {
+    /// A slice has the wrong number of elements.
+    Length {
+        /// The argument.
+        what: &'static str,
+        /// How many elements it must have (at least, where more are allowed).
+        expected: usize,
+        /// How many it has.
+        found: usize,
+    },
+    /// A slice holds NaN or an infinity.
+    NonFinite {
+        /// The argument.
+        what: &'static str,
+        /// The first element that is not finite.
+        index: usize,
+    },
+    /// A setting is outside its range.
+    Config {
+        /// The setting.
+        field: &'static str,
+        /// What is allowed.
+        requires: &'static str,
+    },
+    /// The configuration asks for the loss safeguard, and the call brought no loss to evaluate:
+    /// use the `step_with` of the same name.
+    LossRequired,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Length { what, expected, found } => {
+                write!(f, "{what}: {found} elements where {expected} are needed")
+            }
+            Error::NonFinite { what, index } => {
+                write!(f, "{what}: element {index} is not a finite number")
+            }
+            Error::Config { field, requires } => write!(f, "{field}: must satisfy {requires}"),
+            Error::LossRequired => f.write_str("the loss safeguard needs a loss: call step_with"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// Checks that `found` elements are exactly the `expected` ones.
+pub(crate) fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
+    if expected == found { Ok(()) } else { Err(Error::Length { what, expected, found }) }
+}

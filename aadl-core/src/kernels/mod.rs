@@ -1,0 +1,137 @@
+//! The only sums and products over long slices. What they compute is fixed to the bit; how fast is
+//! left to the implementer of [`Kernels`].
+//!
+//! # The numeric contract
+//! 1. Multiply, then add; never fused.
+//! 2. A *reduction over a long slice* takes blocks of [`BLOCK`] elements. In a block, [`LANES`]
+//!    accumulators start at zero and take every [`LANES`]-th term; they are folded by halving
+//!    (`l` with `l + 4`, then `l + 2`, then `l + 1`). The terms left over, which only the last
+//!    block can have, are summed in order from zero and that sum is added to the fold. Block
+//!    results are added left to right, from zero.
+//! 3. *Inside a network layer* each result has one accumulator, and the summed index ascends
+//!    (`dense`).
+//! 4. The *exact* Gram of float32 residuals has no order: [`Kernels::gram_row`].
+//!
+//! No CPU, lane width, thread count or static size may choose another order. Slices of one call
+//! must have the same length; of longer ones the rest is ignored.
+
+mod portable;
+
+use crate::real::Real;
+
+/// Elements of a block of a long reduction.
+pub const BLOCK: usize = 4096;
+/// Accumulators of a block.
+pub const LANES: usize = 8;
+/// At most this many columns go into one call of [`Kernels::gram_row`] or
+/// [`Kernels::add_differences`]; more streams thrash caches and stacks.
+pub const GROUP: usize = 8;
+/// Digits of the integers that the exact Gram rounds residuals to. Products of two stay below
+/// `2^48`, so `2^15` of them fit in an `i64`.
+pub const EXACT_DIGITS: i32 = 24;
+
+/// A vector given as the difference of two stored ones, `newer - older`, rounded once per element.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference<'a, T> {
+    /// The minuend.
+    pub newer: &'a [T],
+    /// The subtrahend, as long as `newer`.
+    pub older: &'a [T],
+}
+
+impl<T> Default for Difference<'_, T> {
+    fn default() -> Self {
+        Self { newer: &[], older: &[] }
+    }
+}
+
+/// In which arithmetic inner products of residuals are summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Gram {
+    /// Each float32 residual is cut to 24-bit integers of its own power-of-two scale and the
+    /// products are summed as integers: exact, whatever the order. float64 residuals, which do
+    /// not fit, are summed as by [`Gram::Wide`].
+    #[default]
+    Exact,
+    /// Products and sums in float64, in the order of long reductions.
+    Wide,
+}
+
+/// The kernels of one instruction set. The provided methods are the portable definition; an
+/// implementation may only be faster, never different.
+///
+/// ```
+/// use aadl_core::kernels::{Kernels, Portable};
+/// assert_eq!(Portable::dot(&[1.0f32, 2.0], &[3.0, 4.0]), 11.0);
+/// ```
+pub trait Kernels {
+    /// `sum_i a_i b_i`, in `T`.
+    fn dot<T: Real>(a: &[T], b: &[T]) -> T {
+        portable::dot(a, b)
+    }
+
+    /// `sum_i a_i b_i`, products and sums in float64.
+    fn dot_wide<T: Real>(a: &[T], b: &[T]) -> f64 {
+        portable::dot_wide(a, b)
+    }
+
+    /// `y += a x`, element by element.
+    fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]) {
+        portable::axpy(y, a, x);
+    }
+
+    /// The bits of the largest magnitude; not below [`Real::INFINITY_BITS`] if anything is NaN or
+    /// infinite.
+    fn max_magnitude<T: Real>(x: &[T]) -> T::Bits {
+        portable::max_magnitude(x)
+    }
+
+    /// [`Kernels::max_magnitude`] of a difference.
+    fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits {
+        portable::max_difference(x)
+    }
+
+    /// Inner products of the residual `newest` with each of at most [`GROUP`] `columns`, into
+    /// `out`. With each residual comes its scale: `floor(log2)` of its largest magnitude
+    /// ([`Real::exponent`]), which [`Gram::Wide`] ignores.
+    ///
+    /// [`Gram::Exact`], of float32: with `e` the scale, each element becomes the integer
+    /// `trunc(f * 2^(23 - e))`, below `2^24`; the integer products are summed exactly, the sum is
+    /// rounded once to float64 and multiplied by `2^(e + e' - 46)`.
+    fn gram_row<T: Real>(
+        gram: Gram,
+        newest: (Difference<'_, T>, i32),
+        columns: &[(Difference<'_, T>, i32)],
+        out: &mut [f64],
+    ) {
+        for (column, out) in columns.iter().zip(out) {
+            *out = portable::residual_dot(gram, newest, *column);
+        }
+    }
+
+    /// `x += sum_c b_c (newer_c - older_c)` over at most [`GROUP`] terms, element by element, the
+    /// terms in order.
+    fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) {
+        for &(difference, b) in terms {
+            portable::add_difference(x, difference, b);
+        }
+    }
+}
+
+/// The portable definition itself, as safe scalar code that compilers vectorise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Portable;
+
+impl Kernels for Portable {}
+
+/// Where the first NaN or infinity stands.
+///
+/// ```
+/// use aadl_core::kernels::first_non_finite;
+/// assert_eq!(first_non_finite(&[1.0, f32::NAN]), Some(1));
+/// ```
+pub fn first_non_finite<T: Real>(x: &[T]) -> Option<usize> {
+    x.iter().position(|x| !x.is_finite())
+}

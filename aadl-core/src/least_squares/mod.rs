@@ -1,0 +1,3 @@
+//! (to come)
+pub mod cholesky;
+pub mod qr;

@@ -1,0 +1,45 @@
+//! Optimizers, numerically those of PyTorch, and what wraps them: parameter groups, averaging,
+//! acceleration. Every one implements [`Optimizer`], so they nest.
+
+mod accelerated;
+mod adam;
+mod averaged;
+mod groups;
+mod rmsprop;
+mod sgd;
+
+use crate::error::Error;
+use crate::real::Real;
+
+/// What a step did to the parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Update {
+    /// One step of the optimizer's map: the difference to the parameters before is a residual.
+    Step,
+    /// The parameters were also replaced (by an average, an accelerated point): the difference is
+    /// no residual, and an accelerator around this optimizer begins a new chain.
+    Jump,
+}
+
+/// Something that moves parameters along a gradient.
+///
+/// `params` and `grad` have the same length, that of the state where there is one. A wrong length
+/// or a gradient that is not finite is an [`Error`], and nothing has changed then.
+pub trait Optimizer<T: Real = f32> {
+    /// One step from the gradient at `params`.
+    fn step(&mut self, params: &mut [T], grad: &[T]) -> Result<Update, Error>;
+
+    /// Forgets all state; settings stay.
+    fn reset(&mut self);
+}
+
+impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for &mut O {
+    fn step(&mut self, params: &mut [T], grad: &[T]) -> Result<Update, Error> {
+        (**self).step(params, grad)
+    }
+
+    fn reset(&mut self) {
+        (**self).reset();
+    }
+}

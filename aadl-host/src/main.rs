@@ -1,0 +1,2 @@
+//! The `aadl` command.
+fn main() {}
