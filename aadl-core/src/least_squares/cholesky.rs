@@ -1,1 +1,253 @@
-//! (to come)
+//! Pivoted, equilibrated Cholesky factorization of a positive semidefinite matrix.
+//!
+//! Solves `(A + Lambda) x = b`, `A = F'F` the Gram matrix of some columns `F`, `Lambda` the
+//! Tikhonov term, that is `min ||F x - c||^2 + x' Lambda x` with `b = F'c`. Diagonal pivoting after
+//! Higham, *Accuracy and Stability of Numerical Algorithms* (2nd ed. 2002), section 10.3, with
+//! these deviations:
+//!
+//! 1. The matrix is first scaled to a unit diagonal, `a_ij s_i s_j` with `s_i = a_ii^(-1/2)`, so
+//!    that neither pivots nor tolerances depend on the units of a column.
+//! 2. The factorization stops at the first pivot that is at most the drop tolerance: the columns
+//!    left are combinations of those taken, to that tolerance. They are *dropped*, which means that
+//!    their unknowns are 0; the others solve the problem without them.
+//!
+//! Cost: `n^3 / 6` multiplications, `n` divisions and `2 n` square roots; memory: in place, and
+//! `n` scalars and `n` indices of the caller's.
+
+use crate::error::Error;
+use crate::least_squares::Regularization;
+use crate::math::sqrt;
+use crate::real::Real;
+
+/// The lower triangle of an `n x n` matrix by columns, `stride` elements from one to the next.
+struct Lower<'a, T> {
+    elements: &'a mut [T],
+    stride: usize,
+}
+
+impl<T: Real> Lower<'_, T> {
+    /// `a_rc`, `r >= c`. Callers keep to the triangle whose size the constructor has checked.
+    fn at(&self, r: usize, c: usize) -> T {
+        self.elements.get(c * self.stride + r).copied().unwrap_or(T::ZERO)
+    }
+
+    fn set(&mut self, r: usize, c: usize, value: T) {
+        if let Some(element) = self.elements.get_mut(c * self.stride + r) {
+            *element = value;
+        }
+    }
+
+    /// Swaps rows and columns `i` and `j` of the symmetric matrix, `i < j < n`.
+    fn swap(&mut self, i: usize, j: usize, n: usize) {
+        let mut exchange = |(r, c): (usize, usize), (s, d): (usize, usize)| {
+            let (first, second) = (self.at(r, c), self.at(s, d));
+            self.set(r, c, second);
+            self.set(s, d, first);
+        };
+        for c in 0..i {
+            exchange((i, c), (j, c));
+        }
+        for k in i + 1..j {
+            exchange((k, i), (j, k));
+        }
+        for r in j + 1..n {
+            exchange((r, i), (r, j));
+        }
+        exchange((i, i), (j, j));
+    }
+}
+
+/// A factorization, borrowing the caller's memory.
+///
+/// Ridge regression of four points on a line, `y = 2 t + 1`:
+///
+/// ```
+/// use aadl_core::least_squares::{Regularization, cholesky::Cholesky};
+/// // F = [t, 1], t = 0, 1, 2, 3: F'F by columns (the upper triangle is not read), F'y.
+/// let mut gram = [14.0, 6.0, 0.0, 4.0];
+/// let mut x = [34.0, 16.0];
+/// let (mut scale, mut pivots) = ([0.0; 2], [0; 2]);
+/// let ridge = Regularization::Relative(1e-12);
+/// let factor = Cholesky::factor(&mut gram, 2, 2, ridge, 1e-14, &mut scale, &mut pivots)?;
+/// assert_eq!(factor.rank(), 2);
+/// factor.solve(&mut x)?;
+/// assert!((x[0] - 2.0f64).abs() < 1e-10 && (x[1] - 1.0).abs() < 1e-10);
+/// # Ok::<(), aadl_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Cholesky<'a, T> {
+    elements: &'a [T],
+    stride: usize,
+    scale: &'a [T],
+    pivots: &'a [u16],
+    rank: usize,
+}
+
+impl<'a, T: Real> Cholesky<'a, T> {
+    /// Factors the `n x n` matrix whose lower triangle stands in `elements` by columns, `stride`
+    /// elements from one column to the next (`n <= stride`); the rest of `elements` is not touched.
+    ///
+    /// `drop_tolerance` bounds the pivots of the matrix scaled to a unit diagonal: `0 <= .. < 1`.
+    /// `scale` and `pivots` are scratch of at least `n` elements.
+    ///
+    /// # Errors
+    /// [`Error::Length`] of `elements`, `scale` or `pivots`; [`Error::Config`] of
+    /// `regularization` or `drop_tolerance`; [`Error::NonFinite`] with the index of a diagonal
+    /// element that is NaN, infinite or negative.
+    pub fn factor(
+        elements: &'a mut [T],
+        stride: usize,
+        n: usize,
+        regularization: Regularization,
+        drop_tolerance: f64,
+        scale: &'a mut [T],
+        pivots: &'a mut [u16],
+    ) -> Result<Self, Error> {
+        let needed = n.saturating_sub(1).saturating_mul(stride).saturating_add(n);
+        for (what, found, expected) in [
+            ("stride", stride, n),
+            ("elements", elements.len(), needed),
+            ("scale", scale.len(), n),
+            ("pivots", pivots.len(), n),
+        ] {
+            if found < expected {
+                return Err(Error::Length { what, expected, found });
+            }
+        }
+        regularization.validate()?;
+        if !(0.0..1.0).contains(&drop_tolerance) || n > usize::from(u16::MAX) {
+            return Err(Error::Config {
+                field: "drop_tolerance",
+                requires: "0 <= drop_tolerance < 1",
+            });
+        }
+        let mut a = Lower { elements, stride };
+        let scale = scale.get_mut(..n).unwrap_or_default();
+        let pivots = pivots.get_mut(..n).unwrap_or_default();
+        equilibrate(&mut a, scale, regularization)?;
+
+        let drop_tolerance = T::from_f64(drop_tolerance);
+        let mut rank = 0;
+        for (k, chosen) in pivots.iter_mut().enumerate() {
+            let mut p = k;
+            for j in k + 1..n {
+                if a.at(j, j) > a.at(p, p) {
+                    p = j;
+                }
+            }
+            *chosen = p as u16;
+            if !(a.at(p, p) > drop_tolerance) {
+                break;
+            }
+            if p != k {
+                a.swap(k, p, n);
+            }
+            eliminate(&mut a, k, n);
+            rank += 1;
+        }
+        let Lower { elements, stride } = a;
+        Ok(Self { elements, stride, scale, pivots, rank })
+    }
+
+    /// Columns taken; the `n - rank` others were dropped.
+    pub fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// Replaces the right-hand side `b` by the solution `x` (both of `n` elements).
+    ///
+    /// # Errors
+    /// [`Error::Length`] of `b`.
+    pub fn solve(&self, b: &mut [T]) -> Result<(), Error> {
+        crate::error::check_length("b", self.scale.len(), b.len())?;
+        let at =
+            |r: usize, c: usize| self.elements.get(c * self.stride + r).copied().unwrap_or(T::ZERO);
+        for (b, s) in b.iter_mut().zip(self.scale) {
+            *b *= *s;
+        }
+        let swaps = || self.pivots.iter().take(self.rank).map(|p| usize::from(*p)).enumerate();
+        for (k, p) in swaps() {
+            swap(b, k, p);
+        }
+        let (taken, dropped) = b.split_at_mut(self.rank.min(b.len()));
+        dropped.fill(T::ZERO);
+        // L z = b, then L' x = z; each element has one accumulator, indices ascend.
+        for r in 0..taken.len() {
+            let (before, rest) = taken.split_at_mut(r);
+            if let Some(b) = rest.first_mut() {
+                for (c, z) in before.iter().enumerate() {
+                    *b -= at(r, c) * *z;
+                }
+                *b = *b / at(r, r);
+            }
+        }
+        for c in (0..taken.len()).rev() {
+            let (before, after) = taken.split_at_mut(c + 1);
+            if let Some(z) = before.last_mut() {
+                for (r, x) in (c + 1..).zip(after.iter()) {
+                    *z -= at(r, c) * *x;
+                }
+                *z = *z / at(c, c);
+            }
+        }
+        for (k, p) in swaps().rev() {
+            swap(b, k, p);
+        }
+        for (b, s) in b.iter_mut().zip(self.scale) {
+            *b *= *s;
+        }
+        Ok(())
+    }
+}
+
+/// Scales to a unit diagonal and adds the Tikhonov term; a zero column keeps a zero diagonal.
+fn equilibrate<T: Real>(
+    a: &mut Lower<'_, T>,
+    scale: &mut [T],
+    regularization: Regularization,
+) -> Result<(), Error> {
+    for (i, s) in scale.iter_mut().enumerate() {
+        let diagonal = a.at(i, i);
+        if !(diagonal >= T::ZERO && diagonal.is_finite()) {
+            return Err(Error::NonFinite { what: "diagonal", index: i });
+        }
+        *s = if diagonal > T::ZERO { T::ONE / sqrt(diagonal) } else { T::ZERO };
+    }
+    for (c, sc) in scale.iter().enumerate() {
+        for (r, sr) in scale.iter().enumerate().skip(c + 1) {
+            a.set(r, c, a.at(r, c) * *sr * *sc);
+        }
+        if *sc > T::ZERO {
+            let lambda = match regularization {
+                Regularization::Relative(t) => T::from_f64(t),
+                Regularization::Absolute(t) => T::from_f64(t) * *sc * *sc,
+                Regularization::None => T::ZERO,
+            };
+            a.set(c, c, T::ONE + lambda);
+        }
+    }
+    Ok(())
+}
+
+/// Takes column `k` as the pivot column and subtracts its outer product from what remains.
+fn eliminate<T: Real>(a: &mut Lower<'_, T>, k: usize, n: usize) {
+    let pivot = sqrt(a.at(k, k));
+    a.set(k, k, pivot);
+    let reciprocal = T::ONE / pivot;
+    for r in k + 1..n {
+        a.set(r, k, a.at(r, k) * reciprocal);
+    }
+    for c in k + 1..n {
+        let factor = a.at(c, k);
+        for r in c..n {
+            a.set(r, c, a.at(r, c) - a.at(r, k) * factor);
+        }
+    }
+}
+
+/// `slice::swap` without its panic.
+fn swap<T: Copy>(b: &mut [T], i: usize, j: usize) {
+    if let Ok([x, y]) = b.get_disjoint_mut([i, j]) {
+        core::mem::swap(x, y);
+    }
+}
