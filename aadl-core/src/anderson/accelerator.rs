@@ -26,6 +26,9 @@ use crate::kernels::{Difference, GROUP, Gram, Kernels, Portable};
 use crate::least_squares::gram::GramMatrix;
 use crate::real::Real;
 
+/// A loss of all parameters, for [`Safeguard::Loss`].
+pub type Loss<'a, T> = &'a mut dyn FnMut(&[T]) -> T;
+
 /// Bookkeeping of an accelerator, whatever its size: all zeros at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -43,6 +46,7 @@ pub struct State {
     /// The newest iterate is an accelerated point that the residual safeguard has yet to confirm;
     /// the squared norm of the residual before it.
     unconfirmed: Option<f64>,
+    last: Option<Step>,
     stats: Stats,
 }
 
@@ -57,6 +61,7 @@ impl State {
             since_due: 0,
             since_store: 0,
             unconfirmed: None,
+            last: None,
             stats: Stats::ZERO,
         }
     }
@@ -157,6 +162,16 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         &self.state.stats
     }
 
+    /// Numbers of an iterate.
+    pub fn dimension(&self) -> usize {
+        self.n
+    }
+
+    /// What the last step did; none before the first.
+    pub fn last_step(&self) -> Option<Step> {
+        self.state.last
+    }
+
     /// Forgets the history and the counts.
     pub fn reset(&mut self) {
         *self.state = State::new();
@@ -205,11 +220,8 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     /// [`Error::Length`] of `x`, [`Error::Config`], [`Error::LossRequired`]; nothing has changed
     /// then.
     pub fn step(&mut self, config: &Config, x: &mut [T]) -> Result<Step, Error> {
-        if config.safeguard == Safeguard::Loss {
-            return Err(Error::LossRequired);
-        }
         let all = 0..x.len();
-        self.step_range(config, x, all, |_| T::ZERO)
+        self.step_range(config, x, all, None)
     }
 
     /// [`AndersonMut::step`] with a loss for [`Safeguard::Loss`]; the other safeguards do not
@@ -221,10 +233,10 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         &mut self,
         config: &Config,
         x: &mut [T],
-        loss: impl FnMut(&[T]) -> T,
+        mut loss: impl FnMut(&[T]) -> T,
     ) -> Result<Step, Error> {
         let all = 0..x.len();
-        self.step_range(config, x, all, loss)
+        self.step_range(config, x, all, Some(&mut loss))
     }
 
     /// [`AndersonMut::step_with`] for one group of the parameters, those in `range`; the loss sees
@@ -238,17 +250,27 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         config: &Config,
         params: &mut [T],
         range: Range<usize>,
-        loss: impl FnMut(&[T]) -> T,
+        loss: Option<Loss<'_, T>>,
     ) -> Result<Step, Error> {
-        config.validate()?;
-        check_length("params", self.n, range.len())?;
+        self.check(config, range.len(), loss.is_some())?;
         let Some(x) = params.get_mut(range.clone()) else {
             return Err(Error::Length { what: "params", expected: range.end, found: params.len() });
         };
-        match self.observe(config, x) {
+        let step = match self.observe(config, x) {
             Step::Stored => self.accelerate_if_due(config, params, range, loss),
-            step => Ok(step),
+            step => step,
+        };
+        self.state.last = Some(step);
+        Ok(step)
+    }
+
+    /// Whether a step of `len` parameters, with a loss or without, is a proper call.
+    pub(crate) fn check(&self, config: &Config, len: usize, with_loss: bool) -> Result<(), Error> {
+        config.validate()?;
+        if config.safeguard == Safeguard::Loss && !with_loss {
+            return Err(Error::LossRequired);
         }
+        check_length("params", self.n, len)
     }
 
     /// Parts 1 to 3 of a step.
@@ -363,35 +385,34 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         config: &Config,
         params: &mut [T],
         range: Range<usize>,
-        mut loss: impl FnMut(&[T]) -> T,
-    ) -> Result<Step, Error> {
+        loss: Option<Loss<'_, T>>,
+    ) -> Step {
         if !core::mem::take(&mut self.state.due) {
-            return Ok(Step::Stored);
+            return Step::Stored;
         }
         let window = self.state.ring.residuals(self.depth);
         let Some(newest) = window.last().filter(|_| window.len() >= 2) else {
-            return Ok(Step::Stored);
+            return Step::Stored;
         };
         let before = self.gram().at(usize::from(*newest), usize::from(*newest));
         if before == 0.0 {
-            return Ok(self.state.stats.reject(Reason::ZeroResidual));
+            return self.state.stats.reject(Reason::ZeroResidual);
         }
-        let Some((used, gain)) = self.mix(config, &window, before)? else {
-            return Ok(self.state.stats.reject(Reason::NoColumns));
+        let (used, gain) = match self.mix(config, &window, before) {
+            Ok(mixed) => mixed,
+            Err(reason) => return self.state.stats.reject(reason),
         };
 
-        let plain = match config.safeguard {
-            Safeguard::Loss => {
-                bump(&mut self.state.stats.loss_evaluations, 1);
-                Some(loss(params))
-            }
-            Safeguard::None | Safeguard::Residual { .. } => None,
-        };
+        let mut judge = loss.filter(|_| config.safeguard == Safeguard::Loss);
+        let plain = judge.as_mut().map_or(T::ZERO, |loss| {
+            bump(&mut self.state.stats.loss_evaluations, 1);
+            loss(params)
+        });
         let x = params.get_mut(range.clone()).unwrap_or_default();
         self.combine(x);
         let reason = if K::max_magnitude(x) >= T::INFINITY_BITS {
             Some(Reason::NonFinitePoint)
-        } else if let Some(plain) = plain {
+        } else if let Some(loss) = judge {
             bump(&mut self.state.stats.loss_evaluations, 1);
             let accelerated = loss(params);
             if !(plain.is_finite() && accelerated.is_finite()) {
@@ -407,7 +428,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             if let Some(newest) = self.state.ring.slot(self.depth, 0) {
                 copy(x, self.iterate(newest));
             }
-            return Ok(self.state.stats.reject(reason));
+            return self.state.stats.reject(reason);
         }
         self.begin_chain(x);
         if let Safeguard::Residual { .. } = config.safeguard {
@@ -415,33 +436,34 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         }
         bump(&mut self.state.stats.accelerated, 1);
         let columns = window.len() - 1;
-        Ok(Step::Accelerated {
+        Step::Accelerated {
             columns_used: used as u8,
             columns_dropped: (columns - used) as u8,
             gain: gain as f32,
-        })
+        }
     }
 
     /// Solves for the weights of the iterates, which it leaves in the first half of `work`.
-    /// Returns the columns used and the promised gain, or nothing where no column could be used.
+    /// Returns the columns used and the promised gain.
     fn mix(
         &mut self,
         config: &Config,
         window: &Slots,
         before: f64,
-    ) -> Result<Option<(usize, f64)>, Error> {
+    ) -> Result<(usize, f64), Reason> {
         let columns = window.len() - 1;
         let mut gram = GramMatrix::new(self.memory.gram, self.depth);
         let (gamma, scale) = self.memory.work.split_at_mut(self.depth.min(self.memory.work.len()));
         let pivots = &mut *self.memory.pivots;
         let used = match config.solver {
             Solver::Cholesky | Solver::Qr => {
-                mixing::solve_gram(config, &mut gram, window, self.depth, gamma, scale, pivots)?
+                mixing::solve_gram(config, &mut gram, window, self.depth, gamma, scale, pivots)
+                    .ok_or(Reason::NonFinitePoint)?
             }
         };
         bump(&mut self.state.stats.columns_dropped, (columns - used) as u32);
         if used == 0 {
-            return Ok(None);
+            return Err(Reason::NoColumns);
         }
         let a = gamma.get_mut(..window.len()).unwrap_or_default();
         if mixing::cap(a.get_mut(..columns).unwrap_or_default(), config.gamma_cap) {
@@ -453,7 +475,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         for (weight, place) in scale.iter().zip(gamma) {
             *place = *weight;
         }
-        Ok(Some((used, crate::math::sqrt(after / before))))
+        Ok((used, crate::math::sqrt(after / before)))
     }
 
     /// Replaces `x`, the newest iterate, by the weighted mean of the iterates: deviation 3.

@@ -1,13 +1,13 @@
 //! From a window of residuals to the weights of the stored iterates.
 
 use crate::anderson::Config;
-use crate::error::Error;
 use crate::history::preceding;
 use crate::least_squares::cholesky::Cholesky;
 use crate::least_squares::gram::GramMatrix;
 
 /// `gamma` of the window (slots of residuals, oldest first, at least two), from the Gram matrix.
-/// Returns the columns used. `gamma`, `scale` and `pivots` have a place for every slot.
+/// Returns the columns used; nothing where an inner product is not finite. `gamma`, `scale` and
+/// `pivots` have a place for every slot.
 pub(super) fn solve_gram(
     config: &Config,
     gram: &mut GramMatrix<'_>,
@@ -16,7 +16,7 @@ pub(super) fn solve_gram(
     gamma: &mut [f64],
     scale: &mut [f64],
     pivots: &mut [u16],
-) -> Result<usize, Error> {
+) -> Option<usize> {
     let m = window.len().saturating_sub(1);
     let gamma = gamma.get_mut(..m).unwrap_or_default();
     let system = gram.difference_system(window, gamma);
@@ -28,9 +28,10 @@ pub(super) fn solve_gram(
         config.drop_tolerance,
         scale,
         pivots,
-    )?;
-    factor.solve(gamma)?;
-    Ok(factor.rank())
+    )
+    .ok()?;
+    factor.solve(gamma).ok()?;
+    Some(factor.rank())
 }
 
 /// Scales `gamma` down to the cap; true where it had to.

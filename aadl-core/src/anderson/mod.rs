@@ -29,7 +29,7 @@ mod outcome;
 mod owner;
 mod solve;
 
-pub use accelerator::{AndersonMut, Memory, State};
+pub use accelerator::{AndersonMut, Loss, Memory, State};
 pub use config::{Config, Safeguard, Solver};
 pub use outcome::{Reason, Stats, Step};
 pub use owner::Anderson;

@@ -28,7 +28,7 @@ pub enum Step {
 pub enum Reason {
     /// The parameters that came in are NaN or infinite. They were not stored.
     NonFiniteIterate,
-    /// The accelerated point would be NaN or infinite.
+    /// The accelerated point, or an inner product on the way to it, would be NaN or infinite.
     NonFinitePoint,
     /// One of the two losses is NaN or infinite.
     NonFiniteLoss,

@@ -15,8 +15,8 @@ use crate::real::Real;
 /// use aadl_core::anderson::{Anderson, Config};
 /// let mut accelerator = Anderson::<1, 4, f64>::new();
 /// let mut x = [1.0];
-/// for _ in 0..8 {
-///     x[0] = 0.5 * (x[0] + 2.0 / x[0]) + 0.4 * (x[0] - 2.0 / x[0]); // slow map to sqrt 2
+/// for _ in 0..12 {
+///     x[0] -= 0.05 * (x[0] * x[0] - 2.0); // a slow map to the root of 2
 ///     accelerator.step(&Config::DEFAULT, &mut x)?;
 /// }
 /// assert!((x[0] - 2f64.sqrt()).abs() < 1e-9);
@@ -70,7 +70,7 @@ impl<const N: usize, const M: usize, T: Real> Anderson<N, M, T> {
     /// [`AndersonMut::step`], the length being known.
     ///
     /// # Errors
-    /// [`Error::Config`] and [`Error::LossRequired`].
+    /// [`Error::Config`], [`Error::LossRequired`].
     pub fn step(&mut self, config: &Config, x: &mut [T; N]) -> Result<Step, Error> {
         self.view().step(config, x)
     }

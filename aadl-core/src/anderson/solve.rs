@@ -1,6 +1,6 @@
 //! A fixed-point loop.
 
-use crate::anderson::{AndersonMut, Config, Reason, Safeguard, Step};
+use crate::anderson::{AndersonMut, Config, Reason, Step};
 use crate::error::Error;
 use crate::kernels::Kernels;
 use crate::real::Real;
@@ -59,12 +59,9 @@ pub fn solve<T: Real, K: Kernels>(
     limit: u32,
     mut g: impl FnMut(&mut [T]),
 ) -> Result<Solution, Error> {
-    config.validate()?;
+    accelerator.check(config, x.len(), false)?;
     if !(tolerance >= 0.0) {
         return Err(Error::Config { field: "tolerance", requires: "tolerance >= 0" });
-    }
-    if config.safeguard == Safeguard::Loss {
-        return Err(Error::LossRequired);
     }
     accelerator.reset();
     accelerator.start(x)?;
@@ -88,7 +85,7 @@ pub fn solve<T: Real, K: Kernels>(
             }
         }
         let all = 0..x.len();
-        accelerator.accelerate_if_due(config, x, all, |_| T::ZERO)?;
+        accelerator.accelerate_if_due(config, x, all, None);
     }
     Ok(solution)
 }

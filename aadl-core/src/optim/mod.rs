@@ -8,6 +8,8 @@ mod groups;
 mod rmsprop;
 mod sgd;
 
+pub use accelerated::{Accelerated, Accelerators};
+
 use crate::error::Error;
 use crate::real::Real;
 
