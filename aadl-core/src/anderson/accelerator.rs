@@ -19,74 +19,15 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::anderson::outcome::bump;
-use crate::anderson::{Config, Reason, Safeguard, Solver, Stats, Step, mixing};
+use crate::anderson::{Config, Memory, Reason, Safeguard, Solver, State, Stats, Step, mixing};
 use crate::error::{Error, check_length};
-use crate::history::{MAX_DEPTH, Ring, Slots, preceding};
+use crate::history::{MAX_DEPTH, Slots, preceding};
 use crate::kernels::{Difference, GROUP, Gram, Kernels, Portable};
 use crate::least_squares::gram::GramMatrix;
 use crate::real::Real;
 
 /// A loss of all parameters, for [`Safeguard::Loss`].
 pub type Loss<'a, T> = &'a mut dyn FnMut(&[T]) -> T;
-
-/// Bookkeeping of an accelerator, whatever its size: all zeros at the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct State {
-    ring: Ring,
-    /// The next iterate stored begins a chain although the ring is not empty.
-    interrupted: bool,
-    /// An acceleration fell due and waits for a store.
-    due: bool,
-    /// Steps of the first `wait_iterations`, since the last multiple of `frequency`, since the
-    /// last store.
-    waited: u32,
-    since_due: u32,
-    since_store: u32,
-    /// The newest iterate is an accelerated point that the residual safeguard has yet to confirm;
-    /// the squared norm of the residual before it.
-    unconfirmed: Option<f64>,
-    last: Option<Step>,
-    stats: Stats,
-}
-
-impl State {
-    /// The state of an empty accelerator.
-    pub const fn new() -> Self {
-        Self {
-            ring: Ring::new(),
-            interrupted: false,
-            due: false,
-            waited: 0,
-            since_due: 0,
-            since_store: 0,
-            unconfirmed: None,
-            last: None,
-            stats: Stats::ZERO,
-        }
-    }
-
-    /// Counts of what happened.
-    pub const fn stats(&self) -> &Stats {
-        &self.stats
-    }
-}
-
-/// The memory of an accelerator of `depth` iterates of `n` numbers, but for its [`State`]. What it
-/// holds at the start does not matter.
-#[derive(Debug)]
-pub struct Memory<'a, T> {
-    /// `depth` columns, `stride >= n` elements apart.
-    pub iterates: &'a mut [T],
-    /// `depth * depth`: inner products and, above their diagonal, the system of a solve.
-    pub gram: &'a mut [f64],
-    /// `2 * depth`: weights, and scratch of a solve.
-    pub work: &'a mut [f64],
-    /// `depth`: the scale of each residual, for the exact Gram.
-    pub exponents: &'a mut [i16],
-    /// `depth`: scratch of a solve.
-    pub pivots: &'a mut [u16],
-}
 
 /// An accelerator of a map on `n` numbers, on borrowed memory, with the kernels `K`.
 ///

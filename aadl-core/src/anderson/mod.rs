@@ -17,6 +17,7 @@
 //! |---|---|
 //! | `config` | [`Config`]: schedule, regularization, safeguard |
 //! | `outcome` | [`Step`], [`Reason`], [`Stats`]: what happened |
+//! | `state` | [`State`] and [`Memory`]: what is kept between two steps |
 //! | `mixing` | from a window of residuals to weights of the iterates |
 //! | `accelerator` | [`AndersonMut`]: the one algorithm, on borrowed memory |
 //! | `owner` | [`Anderson`]: the same with arrays of its own |
@@ -28,9 +29,11 @@ mod mixing;
 mod outcome;
 mod owner;
 mod solve;
+mod state;
 
-pub use accelerator::{AndersonMut, Loss, Memory, State};
+pub use accelerator::{AndersonMut, Loss};
 pub use config::{Config, Safeguard, Solver};
 pub use outcome::{Reason, Stats, Step};
 pub use owner::Anderson;
 pub use solve::{Solution, Stop, solve};
+pub use state::{Memory, State};
