@@ -1,6 +1,6 @@
 //! What several test files share: random data, accelerators on vectors, a dense least squares and
 //! the one table of tolerances.
-#![allow(dead_code)] // every test file is a crate of its own and takes what it needs
+#![allow(dead_code, unreachable_pub)] // every test file is a crate of its own and takes what it needs
 
 use std::collections::VecDeque;
 
