@@ -1,0 +1,3 @@
+//! The desktop side: owners on the heap, reports.
+pub mod owned;
+pub mod report;
