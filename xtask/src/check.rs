@@ -26,7 +26,7 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> bool {
         run(&mut workspace.cargo(["fmt", "--all", "--check"]))
     });
     // Twice, because code behind a feature can be what uses, or what hides, the rest.
-    for (stage, features) in [("clippy", None), ("clippy, all features", Some("--all-features"))] {
+    for (stage, features) in [("clippy", None), ("clippy (all features)", Some("--all-features"))] {
         report.stage(stage, || {
             toolchain::require_component(workspace, "clippy", "clippy")?;
             let arguments = ["clippy", "--workspace", "--all-targets"].into_iter().chain(features);
@@ -40,7 +40,7 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> bool {
     });
     report.stage("tests", || run(&mut workspace.cargo(["test", "--workspace"])));
     // Not with `defmt`: a program that uses it links only with a logger for some device.
-    report.stage("tests, micromath", || {
+    report.stage("tests (micromath)", || {
         run(&mut workspace.cargo(["test", "--package", "aadl-core", "--features", "micromath"]))
     });
     report.stage("house rules", || house::check(&workspace.root.join("aadl-core/src")));
