@@ -76,6 +76,12 @@ pub trait Kernels {
         portable::dot_wide(a, b)
     }
 
+    /// The sum of `n` computed terms in the order of long reductions, without a slice to hold
+    /// them: `terms(i)` gives terms `i .. i + LANES`, of which those from `n` on are ignored.
+    fn sum_terms(n: usize, terms: impl Fn(usize) -> [f64; LANES]) -> f64 {
+        portable::sum_terms(n, terms)
+    }
+
     /// `y += a x`, element by element.
     fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]) {
         portable::axpy(y, a, x);
