@@ -111,7 +111,7 @@ impl<T: Real, A: Accelerators<T>, B: Accelerators<T, Kernels = A::Kernels>> Acce
 /// use aadl_core::anderson::{Anderson, Config, Safeguard};
 /// use aadl_core::optim::{Accelerated, Sgd, SgdConfig};
 /// // Minimise 0.5 (x^2 + 30 y^2), the loss guarding each accelerated point.
-/// let sgd = Sgd::plain(SgdConfig { lr: 0.03, ..SgdConfig::DEFAULT })?;
+/// let sgd = Sgd::new(SgdConfig { lr: 0.03, ..SgdConfig::DEFAULT }, [])?;
 /// let config = Config { safeguard: Safeguard::Loss, ..Config::DEFAULT };
 /// let mut optimizer = Accelerated::new(sgd, Anderson::<2, 6, f64>::new(), config)?;
 /// let mut params = [1.0, 1.0];
