@@ -14,7 +14,7 @@ use aadl_core::{Error, Real};
 /// use aadl_core::anderson::Config;
 /// use aadl_host::owned::AndersonVec;
 /// let mut accelerator = AndersonVec::<f64>::new(2, 5)?;
-/// let mut x = vec![0.0, 0.5];
+/// let mut x = vec![0.0f64, 0.5];
 /// for _ in 0..12 {
 ///     x.iter_mut().for_each(|x| *x = x.cos());
 ///     accelerator.view().step(&Config::DEFAULT, &mut x)?;
