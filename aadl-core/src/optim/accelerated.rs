@@ -4,7 +4,7 @@
 //! or adaptive scales it is not quite one (the map changes with the optimizer's own state), and
 //! acceleration of such optimizers rarely pays; around plain gradient descent it does.
 
-use crate::anderson::{Anderson, AndersonMut, Config, LossFn, Reason, Step};
+use crate::anderson::{Anderson, AndersonMut, Config, LossFn, Reason, Safeguard, Step};
 use crate::error::{Error, check_length};
 use crate::kernels::{Kernels, Portable, first_non_finite};
 use crate::optim::{Optimizer, Update};
@@ -207,6 +207,7 @@ impl<O, A> Accelerated<O, A> {
         }
         check_length("params", total, params.len())?;
         check_length("grad", total, grad.len())?;
+        self.optimizer.check(params, grad)?;
         if starting {
             self.start(params, grad)?;
         }
@@ -269,5 +270,13 @@ impl<T: Real, O: Optimizer<T>, A: Accelerators<T>> Optimizer<T> for Accelerated<
                 accelerator.reset();
             }
         }
+    }
+
+    /// All but the lengths of the groups, which only a step can ask.
+    fn check(&self, params: &[T], grad: &[T]) -> Result<(), Error> {
+        if self.config.safeguard == Safeguard::Loss {
+            return Err(Error::LossRequired);
+        }
+        self.optimizer.check(params, grad)
     }
 }
