@@ -209,9 +209,8 @@ impl<F, K: Kernels> Network<'_, F, K> {
         check_length("outputs", batch.saturating_mul(self.outputs()), outputs.len())?;
         let mut rows = outputs.chunks_exact_mut(self.widths().1);
         self.for_each_output(params, inputs, scratch, |output| {
-            if let Some(row) = rows.next() {
-                row.copy_from_slice(output);
-            }
+            let row = rows.next().unwrap_or_default();
+            row.iter_mut().zip(output).for_each(|(to, from)| *to = *from);
             Ok(())
         })
     }
@@ -292,7 +291,7 @@ impl<F, K: Kernels> Network<'_, F, K> {
         let terms = loss.terms(batch, width_out);
         let scale = T::from_f64(1.0 / terms);
         let (mut total, mut sample) = (0.0f64, 0usize);
-        for x in inputs.chunks(width.saturating_mul(tile)) {
+        for x in inputs.chunks(width.saturating_mul(tile).max(1)) {
             let samples = x.len() / width;
             let (values, upstream) = self.split(scratch, samples);
             self.forward(params, x, values, samples);
@@ -330,7 +329,7 @@ impl<F, K: Kernels> Network<'_, F, K> {
         self.batch(inputs)?;
         let tile = self.tile(params, inputs, scratch)?;
         let (width, width_out) = self.widths();
-        for x in inputs.chunks(width.saturating_mul(tile)) {
+        for x in inputs.chunks(width.saturating_mul(tile).max(1)) {
             let samples = x.len() / width;
             let (values, _) = self.split(scratch, samples);
             self.forward(params, x, values, samples);
@@ -339,7 +338,8 @@ impl<F, K: Kernels> Network<'_, F, K> {
         Ok(())
     }
 
-    /// Inputs and outputs. They are not zero ([`Network::new`]); `max` tells the compiler.
+    /// Inputs and outputs. They are not zero ([`Network::new`]); `max`, inlined, tells the compiler.
+    #[inline(always)]
     fn widths(&self) -> (usize, usize) {
         (self.inputs().max(1), self.outputs().max(1))
     }
