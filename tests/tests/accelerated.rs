@@ -70,6 +70,7 @@ fn groups_are_accelerated_each_on_its_own() {
     );
     let mut wrapped = Accelerated::new(sgd(), groups, config).unwrap();
     assert_eq!(wrapped.accelerators().count(), 4);
+    assert_eq!(wrapped.accelerators().dimension(), 11);
     let sizes: Vec<usize> =
         (0..4).map(|group| wrapped.accelerators().get(group).unwrap().dimension()).collect();
     assert_eq!(sizes, [3, 2, 2, 4]);
@@ -120,6 +121,10 @@ impl Accelerators<f64> for OnVectors {
 
     fn count(&self) -> usize {
         1
+    }
+
+    fn dimension(&self) -> usize {
+        self.0.n
     }
 
     fn get(&mut self, group: usize) -> Option<aadl_core::anderson::AndersonMut<'_, f64>> {
@@ -281,6 +286,8 @@ fn an_optimizer_that_refuses_leaves_no_trace() {
 fn what_a_step_would_refuse_is_told_beforehand() {
     let optimizer = Accelerated::new(sgd(), Anderson::<2, 4, f64>::new(), Config::DEFAULT).unwrap();
     assert_eq!(optimizer.check(&[1.0; 2], &[1.0; 2]), Ok(()));
+    let error = Error::Length { what: "params", expected: 2, found: 3 };
+    assert_eq!(optimizer.check(&[1.0; 3], &[1.0; 3]), Err(error));
     let error = Error::NonFinite { what: "grad", index: 1 };
     assert_eq!(optimizer.check(&[1.0; 2], &[1.0, f64::NAN]), Err(error));
     let guarded = Config { safeguard: Safeguard::Loss, ..Config::DEFAULT };

@@ -4,7 +4,7 @@
 mod common;
 
 use aadl_core::Real;
-use aadl_core::anderson::{Config, Reason, Safeguard, Step};
+use aadl_core::anderson::{Config, Reason, Safeguard, Solver, Step};
 use aadl_core::kernels::Gram;
 use aadl_core::least_squares::Regularization;
 use aadl_core::random::Random;
@@ -34,7 +34,9 @@ fn units_do_not_matter<T: Real>(gram: Gram, seed: u64) {
         };
         let frequency = 1 + random.below(3) as u32;
         let relaxation = [1.0, 0.75][random.below(2)];
-        let config = Config { gram, regularization, frequency, relaxation, ..Config::DEFAULT };
+        let solver = [Solver::Cholesky, Solver::Cholesky, Solver::Qr][random.below(3)];
+        let config =
+            Config { gram, regularization, frequency, relaxation, solver, ..Config::DEFAULT };
 
         let mut x: Vec<T> = vector(&mut random, n);
         let factor = T::from_f64(power);
@@ -277,6 +279,8 @@ fn no_false_residual_after_acceptance() {
         Config { store_each_nth: 2, frequency: 3, ..base },
         Config { store_each_nth: 3, frequency: 2, relaxation: 0.8, ..base },
         Config { wait_iterations: 3, ..base },
+        Config { solver: Solver::Qr, ..base },
+        Config { solver: Solver::Qr, frequency: 3, store_each_nth: 2, relaxation: 0.6, ..base },
     ] {
         for seed in 0..10 {
             for (disturb, start) in [(false, false), (false, true), (true, false), (true, true)] {

@@ -4,7 +4,7 @@
 mod common;
 
 use aadl_core::anderson::{
-    Anderson, AndersonMut, Config, Memory, Reason, Safeguard, State, Stats, Step,
+    Anderson, AndersonMut, Config, Memory, Reason, Safeguard, Solver, State, Stats, Step,
 };
 use aadl_core::kernels::Gram;
 use aadl_core::least_squares::Regularization;
@@ -64,8 +64,14 @@ fn four_hundred_steps_past_convergence_in_float32() {
                     Regularization::Relative(1e-6),
                     Regularization::None,
                 ] {
-                    for frequency in [1, 2] {
-                        let config = Config { gram, regularization, frequency, ..Config::DEFAULT };
+                    for (frequency, solver) in [
+                        (1, Solver::Cholesky),
+                        (2, Solver::Cholesky),
+                        (1, Solver::Qr),
+                        (2, Solver::Qr),
+                    ] {
+                        let config =
+                            Config { gram, regularization, frequency, solver, ..Config::DEFAULT };
                         let worst = past_convergence::<f32>(&map, &config, depth, seed);
                         assert!(
                             worst <= tolerance::FLOOR_F32,
@@ -433,6 +439,12 @@ fn errors_leave_no_trace() {
         assert!(matches!(error, Error::Config { field: found, .. } if found == *field));
         let guarded = Config { safeguard: Safeguard::Loss, ..good };
         assert_eq!(one.view().step(&guarded, &mut x), Err(Error::LossRequired));
+        let qr = Config { solver: Solver::Qr, ..good };
+        let (found, expected) = (3, AndersonMut::<f32>::qr_scratch(6, 5));
+        assert_eq!(
+            one.view().with_scratch(&mut [0.0; 3]).step(&qr, &mut x),
+            Err(Error::Length { what: "scratch", expected, found })
+        );
         for found in [0, 5, 7] {
             let mut wrong = vec![1.0; found];
             let length = |what| Error::Length { what, expected: 6, found };

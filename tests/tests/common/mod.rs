@@ -75,6 +75,7 @@ pub struct Borrowed<T> {
     pub exponents: Vec<i16>,
     pub pivots: Vec<u16>,
     pub state: State,
+    pub scratch: Vec<T>,
 }
 
 impl<T: Real> Borrowed<T> {
@@ -90,6 +91,7 @@ impl<T: Real> Borrowed<T> {
             exponents: vec![77; depth],
             pivots: vec![7777; depth],
             state: State::new(),
+            scratch: vec![T::from_f64(f64::NAN); AndersonMut::<T>::qr_scratch(n, depth)],
         }
     }
 
@@ -101,7 +103,9 @@ impl<T: Real> Borrowed<T> {
             exponents: &mut self.exponents,
             pivots: &mut self.pivots,
         };
-        AndersonMut::new(self.n, self.depth, self.stride, memory, &mut self.state).unwrap()
+        AndersonMut::new(self.n, self.depth, self.stride, memory, &mut self.state)
+            .unwrap()
+            .with_scratch(&mut self.scratch)
     }
 
     /// Everything it holds, as bits.
