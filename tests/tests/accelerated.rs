@@ -232,7 +232,7 @@ fn errors_come_before_anything_moves() {
     let make = || {
         let groups = (Anderson::<2, 4, f64>::new(), Anderson::<4, 4, f64>::new());
         let optimizer = Sgd::new(momentum, [0.0; 6]).unwrap();
-        Accelerated::new(optimizer, groups, Config::DEFAULT).unwrap()
+        Accelerated::new(optimizer, groups, BARE).unwrap()
     };
     let (mut one, mut twin) = (make(), make());
     let mut y = x;
@@ -256,7 +256,7 @@ fn errors_come_before_anything_moves() {
         ));
         one.reconfigure(Config { safeguard: Safeguard::Loss, ..Config::DEFAULT }).unwrap();
         assert_eq!(one.step(&mut x, &grad), Err(Error::LossRequired));
-        one.reconfigure(Config::DEFAULT).unwrap();
+        one.reconfigure(BARE).unwrap();
         assert_eq!(bits(&x), before);
 
         assert_eq!(one.step(&mut x, &grad), twin.step(&mut y, &grad));
@@ -279,6 +279,50 @@ fn an_optimizer_that_refuses_leaves_no_trace() {
     assert!(matches!(accelerated.step(&mut x, &[1.0; 4]), Err(Error::Length { .. })));
     assert_eq!(x, [1.0; 4]);
     assert!(accelerated.accelerators().view().wants_start());
+}
+
+/// A jump to where the gradient is not finite: without a way back every further step would fail.
+/// The optimizer does not see such a gradient.
+#[test]
+fn a_gradient_that_is_not_finite_takes_the_jump_back() {
+    let (map, mut x) = problem::<6>(845);
+    let momentum = SgdConfig { lr: LR, momentum: 0.3, ..SgdConfig::DEFAULT };
+    let optimizer = Sgd::new(momentum, [0.0; 6]).unwrap();
+    let groups = (Anderson::<2, 6, f64>::new(), Anderson::<4, 6, f64>::new());
+    // So large that nothing else is taken back.
+    let config = Config { safeguard: Safeguard::Residual { growth: 1e6 }, ..Config::DEFAULT };
+    let mut accelerated = Accelerated::new(optimizer, groups, config).unwrap();
+    let mut taken_back = 0;
+    for step in 0..40 {
+        let grad = gradient(&map, &x);
+        let mut plain = x;
+        accelerated.optimizer().clone().step(&mut plain, &grad).unwrap();
+        accelerated.step(&mut x, &grad).unwrap();
+        let groups = accelerated.accelerators();
+        let jumped = [groups.0.view().last_step(), groups.1.view().last_step()]
+            .map(|done| matches!(done, Some(Step::Accelerated { .. })));
+        if step % 3 != 0 {
+            continue;
+        }
+        let before = (x, accelerated.optimizer().clone());
+        let broken = [1.0, 1.0, 1.0, f64::INFINITY, 1.0, 1.0];
+        let result = accelerated.step(&mut x, &broken);
+        assert_eq!(*accelerated.optimizer(), before.1);
+        if jumped.contains(&true) {
+            assert_eq!(result, Ok(Update::Jump));
+            for (range, jumped) in [(0..2, jumped[0]), (2..6, jumped[1])] {
+                let expected = if jumped { &plain } else { &before.0 };
+                assert_eq!(bits(&x[range.clone()]), bits(&expected[range]));
+                taken_back += u32::from(jumped);
+            }
+            // What is left is the caller's.
+        }
+        let error = Error::NonFinite { what: "grad", index: 3 };
+        assert_eq!(accelerated.step(&mut x, &broken), Err(error));
+    }
+    assert!(taken_back >= 8, "{taken_back}");
+    let groups = accelerated.accelerators();
+    assert_eq!(groups.0.stats().residual_grew + groups.1.stats().residual_grew, taken_back);
 }
 
 /// Asked beforehand, as by what holds several optimizers, it answers as a step would.

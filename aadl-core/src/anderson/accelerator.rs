@@ -283,6 +283,17 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         Step::Stored
     }
 
+    /// A step at whose beginning the map had no value: takes back the accelerated point that led
+    /// there, if it is not confirmed yet. `x` has `n` numbers.
+    pub(crate) fn take_back_unconfirmed(&mut self, x: &mut [T]) -> bool {
+        let unconfirmed = self.state.unconfirmed.is_some();
+        if unconfirmed {
+            bump(&mut self.state.stats.steps, 1);
+            self.state.last = Some(self.take_back(x));
+        }
+        unconfirmed
+    }
+
     /// Restores the plain point before an accelerated one that did not stand the test.
     fn take_back(&mut self, x: &mut [T]) -> Step {
         let state = &mut *self.state;

@@ -227,6 +227,12 @@ impl<O, A> Accelerated<O, A> {
                 starting |= accelerator.wants_start();
             }
         }
+        if grad.len() == params.len()
+            && first_non_finite(grad).is_some()
+            && self.take_back_unconfirmed(params)
+        {
+            return Ok(Update::Jump);
+        }
         if starting {
             self.optimizer.check(params, grad)?;
             self.start(params)?;
@@ -253,6 +259,23 @@ impl<O, A> Accelerated<O, A> {
             }
         }
         Ok(update)
+    }
+
+    /// Where the gradient is not finite, the accelerated points that led there are to blame first.
+    /// True where there were any; the optimizer has not moved then.
+    fn take_back_unconfirmed<T: Real>(&mut self, params: &mut [T]) -> bool
+    where
+        A: Accelerators<T>,
+    {
+        let mut any = false;
+        let mut start = 0;
+        for group in 0..self.accelerators.count() {
+            let Some(mut accelerator) = self.accelerators.get(group) else { continue };
+            let range = start..start + accelerator.dimension();
+            start = range.end;
+            any |= accelerator.take_back_unconfirmed(params.get_mut(range).unwrap_or_default());
+        }
+        any
     }
 
     /// Stores the point before the step for every group that begins a chain.
