@@ -34,6 +34,15 @@ pub enum Error {
         /// The first element that is not finite.
         index: usize,
     },
+    /// An index in a slice of indices is not below its limit.
+    OutOfRange {
+        /// The argument.
+        what: &'static str,
+        /// The first element out of range.
+        index: usize,
+        /// What every element must be below.
+        limit: usize,
+    },
     /// A setting is outside its range.
     Config {
         /// The setting.
@@ -54,6 +63,9 @@ impl fmt::Display for Error {
             }
             Error::NonFinite { what, index } => {
                 write!(f, "{what}: element {index} is not a finite number")
+            }
+            Error::OutOfRange { what, index, limit } => {
+                write!(f, "{what}: element {index} is not below {limit}")
             }
             Error::Config { field, requires } => write!(f, "{field}: must satisfy {requires}"),
             Error::LossRequired => f.write_str("the loss safeguard needs a loss: call step_with"),

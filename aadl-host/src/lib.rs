@@ -1,5 +1,5 @@
-//! Anderson-accelerated training on the desktop.
-#![forbid(unsafe_code)]
-
+//! The desktop side: owners on the heap, reports, AADL as it is, recorded runs.
 pub mod compat;
+pub mod owned;
+pub mod report;
 pub mod verify;

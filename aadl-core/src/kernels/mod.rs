@@ -15,6 +15,7 @@
 //! No CPU, lane width, thread count or static size may choose another order. Slices of one call
 //! must have the same length; of longer ones the rest is ignored.
 
+mod dense;
 mod portable;
 
 use crate::real::Real;
@@ -76,6 +77,12 @@ pub trait Kernels {
         portable::dot_wide(a, b)
     }
 
+    /// The sum of `n` computed terms in the order of long reductions, without a slice to hold
+    /// them: `terms(i)` gives terms `i .. i + LANES`, of which those from `n` on are ignored.
+    fn sum_terms(n: usize, terms: impl Fn(usize) -> [f64; LANES]) -> f64 {
+        portable::sum_terms(n, terms)
+    }
+
     /// `y += a x`, element by element.
     fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]) {
         portable::axpy(y, a, x);
@@ -116,6 +123,43 @@ pub trait Kernels {
         for &(difference, b) in terms {
             portable::add_difference(x, difference, b);
         }
+    }
+
+    /// A dense layer of `bias.len()` outputs: `outputs[s][o] = bias[o] + sum_i weights[o][i]
+    /// inputs[s][i]`. `weights` has as many rows as there are outputs, `inputs` and `outputs` have
+    /// a row per sample. Each sum starts at its bias and takes `i` in ascending order.
+    ///
+    /// ```
+    /// use aadl_core::kernels::{Kernels, Portable};
+    /// let mut outputs = [0.0f32; 2];
+    /// Portable::dense_forward(&[1.0, 2.0, 3.0, 4.0], &[0.5, 0.0], &[1.0, 10.0], &mut outputs);
+    /// assert_eq!(outputs, [21.5, 43.0]);
+    /// ```
+    fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) {
+        dense::forward(weights, bias, inputs, outputs);
+    }
+
+    /// The gradient with respect to a dense layer's inputs: `upstream[s][i] = sum_o delta[s][o]
+    /// weights[o][i]`, from zero, `o` ascending. `outputs` is the number of rows of `weights`.
+    fn dense_backward_input<T: Real>(
+        weights: &[T],
+        outputs: usize,
+        delta: &[T],
+        upstream: &mut [T],
+    ) {
+        dense::backward_input(weights, outputs, delta, upstream);
+    }
+
+    /// The gradient with respect to a dense layer's parameters, added to what is there:
+    /// `weights[o][i] += sum_s delta[s][o] inputs[s][i]` and `bias[o] += sum_s delta[s][o]`, one
+    /// sample after the other, `s` ascending.
+    fn dense_backward_weights<T: Real>(
+        delta: &[T],
+        inputs: &[T],
+        weights: &mut [T],
+        bias: &mut [T],
+    ) {
+        dense::backward_weights(delta, inputs, weights, bias);
     }
 }
 

@@ -44,6 +44,23 @@ pub(super) fn dot_wide<T: Real>(a: &[T], b: &[T]) -> f64 {
     reduce(a, b, |a, b| a.to_f64() * b.to_f64())
 }
 
+pub(super) fn sum_terms(n: usize, terms: impl Fn(usize) -> [f64; LANES]) -> f64 {
+    let mut total = 0.0;
+    for start in (0..n).step_by(BLOCK) {
+        let length = BLOCK.min(n - start);
+        let whole = length - length % LANES;
+        total += block(
+            (start..start + whole).step_by(LANES).map(&terms),
+            (whole < length)
+                .then(|| terms(start + whole))
+                .into_iter()
+                .flatten()
+                .take(length - whole),
+        );
+    }
+    total
+}
+
 pub(super) fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]) {
     for (y, x) in y.iter_mut().zip(x) {
         *y += a * *x;

@@ -1,1 +1,273 @@
-// (to come)
+//! Acceleration around an optimizer, over all parameters or group by group.
+//!
+//! A step of the optimizer is taken as a step of a fixed-point map of the parameters. With momentum
+//! or adaptive scales it is not quite one (the map changes with the optimizer's own state), and
+//! acceleration of such optimizers rarely pays; around plain gradient descent it does.
+
+use crate::anderson::{Anderson, AndersonMut, Config, Loss, Reason, Step};
+use crate::error::{Error, check_length};
+use crate::kernels::{Kernels, Portable, first_non_finite};
+use crate::optim::{Optimizer, Update};
+use crate::real::Real;
+
+/// One accelerator over all parameters, or one for each of some consecutive groups: an owner, an
+/// array of owners, or a pair of either (nested, for groups of several sizes).
+///
+/// ```
+/// use aadl_core::anderson::Anderson;
+/// use aadl_core::optim::Accelerators;
+/// // A weight matrix of 12 numbers and a bias of 3, each with a history of its own.
+/// let mut groups = (Anderson::<12, 5>::new(), Anderson::<3, 5>::new());
+/// assert_eq!(groups.count(), 2);
+/// assert_eq!(groups.get(1).unwrap().dimension(), 3);
+/// ```
+pub trait Accelerators<T: Real> {
+    /// The kernels they run on.
+    type Kernels: Kernels;
+
+    /// How many groups there are.
+    fn count(&self) -> usize;
+
+    /// The accelerator of a group; none from [`Accelerators::count`] on.
+    fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, Self::Kernels>>;
+}
+
+impl<const N: usize, const M: usize, T: Real> Accelerators<T> for Anderson<N, M, T> {
+    type Kernels = Portable;
+
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T>> {
+        (group == 0).then(|| self.view())
+    }
+}
+
+impl<T: Real, A: Accelerators<T>> Accelerators<T> for &mut A {
+    type Kernels = A::Kernels;
+
+    fn count(&self) -> usize {
+        (**self).count()
+    }
+
+    fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
+        (**self).get(group)
+    }
+}
+
+impl<T: Real, A: Accelerators<T>> Accelerators<T> for [A] {
+    type Kernels = A::Kernels;
+
+    fn count(&self) -> usize {
+        self.iter().fold(0, |count, a| count + a.count())
+    }
+
+    fn get(&mut self, mut group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
+        for accelerators in self {
+            let count = accelerators.count();
+            if group < count {
+                return accelerators.get(group);
+            }
+            group -= count;
+        }
+        None
+    }
+}
+
+impl<T: Real, A: Accelerators<T>, const G: usize> Accelerators<T> for [A; G] {
+    type Kernels = A::Kernels;
+
+    fn count(&self) -> usize {
+        self.as_slice().count()
+    }
+
+    fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
+        self.as_mut_slice().get(group)
+    }
+}
+
+impl<T: Real, A: Accelerators<T>, B: Accelerators<T, Kernels = A::Kernels>> Accelerators<T>
+    for (A, B)
+{
+    type Kernels = A::Kernels;
+
+    fn count(&self) -> usize {
+        self.0.count() + self.1.count()
+    }
+
+    fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
+        let first = self.0.count();
+        if group < first { self.0.get(group) } else { self.1.get(group - first) }
+    }
+}
+
+/// An optimizer with acceleration after each of its steps. It is an [`Optimizer`] itself.
+///
+/// The accelerators may be given by value or, so that they stay in a `static`, by `&mut`. The
+/// optimizer's own state (momentum, moments) is never touched by a jump, accepted or rejected.
+///
+/// ```
+/// use aadl_core::anderson::{Anderson, Config, Safeguard};
+/// use aadl_core::optim::{Accelerated, Sgd, SgdConfig};
+/// // Minimise 0.5 (x^2 + 30 y^2), the loss guarding each accelerated point.
+/// let sgd = Sgd::new(SgdConfig { lr: 0.03, ..SgdConfig::DEFAULT }, [])?;
+/// let config = Config { safeguard: Safeguard::Loss, ..Config::DEFAULT };
+/// let mut optimizer = Accelerated::new(sgd, Anderson::<2, 6, f64>::new(), config)?;
+/// let mut params = [1.0, 1.0];
+/// for _ in 0..6 {
+///     let grad = [params[0], 30.0 * params[1]];
+///     optimizer.step_with(&mut params, &grad, |p| 0.5 * (p[0] * p[0] + 30.0 * p[1] * p[1]))?;
+/// }
+/// assert!(params[0].abs() < 1e-6); // plain SGD: 0.83
+/// let (_sgd, accelerator) = optimizer.into_inner();
+/// assert_eq!(accelerator.stats().steps, 6);
+/// # Ok::<(), aadl_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Accelerated<O, A> {
+    optimizer: O,
+    accelerators: A,
+    config: Config,
+}
+
+impl<O, A> Accelerated<O, A> {
+    /// Accelerates `optimizer` with `accelerators`.
+    ///
+    /// # Errors
+    /// [`Error::Config`].
+    pub fn new(optimizer: O, accelerators: A, config: Config) -> Result<Self, Error> {
+        config.validate()?;
+        Ok(Self { optimizer, accelerators, config })
+    }
+
+    /// The optimizer inside.
+    pub fn optimizer(&mut self) -> &mut O {
+        &mut self.optimizer
+    }
+
+    /// The accelerators inside: their statistics, their last step.
+    pub fn accelerators(&mut self) -> &mut A {
+        &mut self.accelerators
+    }
+
+    /// Goes on with other settings; the history stays.
+    ///
+    /// # Errors
+    /// [`Error::Config`]; the settings stay as they were then.
+    pub fn reconfigure(&mut self, config: Config) -> Result<(), Error> {
+        config.validate()?;
+        self.config = config;
+        Ok(())
+    }
+
+    /// Removes the acceleration.
+    pub fn into_inner(self) -> (O, A) {
+        (self.optimizer, self.accelerators)
+    }
+
+    /// [`Optimizer::step`] with a loss of all parameters, for
+    /// [`Safeguard::Loss`](crate::anderson::Safeguard::Loss). What became of each group is in
+    /// [`AndersonMut::last_step`].
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::NonFinite`]; nothing has changed then.
+    pub fn step_with<T: Real>(
+        &mut self,
+        params: &mut [T],
+        grad: &[T],
+        mut loss: impl FnMut(&[T]) -> T,
+    ) -> Result<Update, Error>
+    where
+        O: Optimizer<T>,
+        A: Accelerators<T>,
+    {
+        self.advance(params, grad, Some(&mut loss))
+    }
+
+    fn advance<T: Real>(
+        &mut self,
+        params: &mut [T],
+        grad: &[T],
+        mut loss: Option<Loss<'_, T>>,
+    ) -> Result<Update, Error>
+    where
+        O: Optimizer<T>,
+        A: Accelerators<T>,
+    {
+        // All that can be wrong is found out before anything moves.
+        let mut total = 0;
+        let mut starting = false;
+        for group in 0..self.accelerators.count() {
+            if let Some(accelerator) = self.accelerators.get(group) {
+                accelerator.check(&self.config, accelerator.dimension(), loss.is_some())?;
+                total += accelerator.dimension();
+                starting |= accelerator.wants_start();
+            }
+        }
+        check_length("params", total, params.len())?;
+        check_length("grad", total, grad.len())?;
+        if starting {
+            self.start(params, grad)?;
+        }
+
+        let mut update = self.optimizer.step(params, grad)?;
+        let jumped = update == Update::Jump;
+        let mut start = 0;
+        for group in 0..self.accelerators.count() {
+            let Some(mut accelerator) = self.accelerators.get(group) else { continue };
+            if jumped {
+                accelerator.interrupt();
+            }
+            let range = start..start + accelerator.dimension();
+            start = range.end;
+            let step = match &mut loss {
+                Some(loss) => {
+                    accelerator.step_range(&self.config, params, range, Some(&mut **loss))?
+                }
+                None => accelerator.step_range(&self.config, params, range, None)?,
+            };
+            if matches!(step, Step::Accelerated { .. } | Step::Rejected(Reason::ResidualGrew)) {
+                update = Update::Jump;
+            }
+        }
+        Ok(update)
+    }
+
+    /// Stores the point before the step for every group that begins a chain.
+    fn start<T: Real>(&mut self, params: &[T], grad: &[T]) -> Result<(), Error>
+    where
+        A: Accelerators<T>,
+    {
+        for (what, slice) in [("params", params), ("grad", grad)] {
+            if let Some(index) = first_non_finite(slice) {
+                return Err(Error::NonFinite { what, index });
+            }
+        }
+        let mut start = 0;
+        for group in 0..self.accelerators.count() {
+            let Some(mut accelerator) = self.accelerators.get(group) else { continue };
+            let range = start..start + accelerator.dimension();
+            start = range.end;
+            if accelerator.wants_start() {
+                accelerator.start(params.get(range).unwrap_or_default())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T: Real, O: Optimizer<T>, A: Accelerators<T>> Optimizer<T> for Accelerated<O, A> {
+    fn step(&mut self, params: &mut [T], grad: &[T]) -> Result<Update, Error> {
+        self.advance(params, grad, None)
+    }
+
+    fn reset(&mut self) {
+        self.optimizer.reset();
+        for group in 0..self.accelerators.count() {
+            if let Some(mut accelerator) = self.accelerators.get(group) {
+                accelerator.reset();
+            }
+        }
+    }
+}

@@ -7,8 +7,18 @@ mod averaged;
 mod groups;
 mod rmsprop;
 mod sgd;
+mod state;
 
-use crate::error::Error;
+pub use accelerated::{Accelerated, Accelerators};
+pub use adam::{Adam, AdamConfig};
+pub use averaged::Averaged;
+pub use groups::Grouped;
+pub use rmsprop::{RmsProp, RmsPropConfig};
+pub use sgd::{Sgd, SgdConfig};
+pub use state::Rows;
+
+use crate::error::{Error, check_length};
+use crate::kernels::first_non_finite;
 use crate::real::Real;
 
 /// What a step did to the parameters.
@@ -32,6 +42,16 @@ pub trait Optimizer<T: Real = f32> {
 
     /// Forgets all state; settings stay.
     fn reset(&mut self);
+
+    /// The error that [`Optimizer::step`] would return for these arguments, without a step. What
+    /// holds several optimizers asks all of them before it moves any.
+    fn check(&self, params: &[T], grad: &[T]) -> Result<(), Error> {
+        check_length("grad", params.len(), grad.len())?;
+        match first_non_finite(grad) {
+            Some(index) => Err(Error::NonFinite { what: "grad", index }),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for &mut O {
@@ -41,5 +61,9 @@ impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for &mut O {
 
     fn reset(&mut self) {
         (**self).reset();
+    }
+
+    fn check(&self, params: &[T], grad: &[T]) -> Result<(), Error> {
+        (**self).check(params, grad)
     }
 }

@@ -1,0 +1,484 @@
+//! The accelerator on borrowed memory: the one algorithm.
+//!
+//! A step (1) counts and decides whether this iterate is stored; (2) forms its residual, which
+//! tells whether the accelerated point before it is to be taken back; (3) stores it and computes
+//! one row of the Gram matrix; (4) where an acceleration is due, solves for the weights and
+//! combines; (5) asks the safeguard. Memory passes: the history is read once for the row and once,
+//! only the iterates with weight, for the combination.
+//!
+//! Deviations from the textbook:
+//!
+//! 1. Iterates are stored, not pairs of points and residuals (`history`).
+//! 2. The normal equations come from the Gram matrix of the residuals, not from differences that
+//!    are themselves stored and updated: nothing can drift (`least_squares::gram`).
+//! 3. The new point is formed as `z_0 + sum_j b_j (z_j - z_{j-1})`, `z` the iterates with weight,
+//!    newest first, and `b` the partial sums of the weights: differences are small where the
+//!    iterates agree, so that rounding is relative to the step, not to the iterate.
+
+use core::marker::PhantomData;
+use core::ops::Range;
+
+use crate::anderson::outcome::bump;
+use crate::anderson::{Config, Memory, Reason, Safeguard, Solver, State, Stats, Step, mixing};
+use crate::error::{Error, check_length};
+use crate::history::{MAX_DEPTH, Slots, preceding};
+use crate::kernels::{Difference, GROUP, Gram, Kernels, Portable};
+use crate::least_squares::gram::GramMatrix;
+use crate::real::Real;
+
+/// A loss of all parameters, for [`Safeguard::Loss`].
+pub type Loss<'a, T> = &'a mut dyn FnMut(&[T]) -> T;
+
+/// An accelerator of a map on `n` numbers, on borrowed memory, with the kernels `K`.
+///
+/// ```
+/// use aadl_core::anderson::{Anderson, Config, Step};
+/// // x -> cos x, element by element, from 0.
+/// let mut owner = Anderson::<2, 5, f64>::new();
+/// let mut accelerator = owner.view();
+/// let mut x = [0.0, 0.5];
+/// for _ in 0..12 {
+///     x = x.map(f64::cos);
+///     accelerator.step(&Config::DEFAULT, &mut x)?;
+/// }
+/// assert!(x.iter().all(|x| (x - 0.7390851332151607).abs() < 1e-8));
+/// # Ok::<(), aadl_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct AndersonMut<'a, T, K = Portable> {
+    n: usize,
+    depth: usize,
+    stride: usize,
+    memory: Memory<'a, T>,
+    state: &'a mut State,
+    kernels: PhantomData<K>,
+}
+
+impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
+    /// An accelerator over `memory`, going on from `state`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where `depth` is not in `3..=`[`MAX_DEPTH`], or the stride is below `n`;
+    /// [`Error::Length`] where a slice of `memory` is too short.
+    pub fn new(
+        n: usize,
+        depth: usize,
+        stride: usize,
+        memory: Memory<'a, T>,
+        state: &'a mut State,
+    ) -> Result<Self, Error> {
+        if !(3..=MAX_DEPTH).contains(&depth) {
+            return Err(Error::Config { field: "depth", requires: "3 <= depth <= 32" });
+        }
+        if stride < n {
+            return Err(Error::Config { field: "stride", requires: "stride >= n" });
+        }
+        for (what, found, expected) in [
+            ("iterates", memory.iterates.len(), stride.saturating_mul(depth)),
+            ("gram", memory.gram.len(), depth * depth),
+            ("work", memory.work.len(), 2 * depth),
+            ("exponents", memory.exponents.len(), depth),
+            ("pivots", memory.pivots.len(), depth),
+        ] {
+            if found < expected {
+                return Err(Error::Length { what, expected, found });
+            }
+        }
+        Ok(Self::assemble(n, depth, stride, memory, state))
+    }
+
+    /// [`AndersonMut::new`] for owners whose types fix the lengths.
+    pub(super) fn assemble(
+        n: usize,
+        depth: usize,
+        stride: usize,
+        memory: Memory<'a, T>,
+        state: &'a mut State,
+    ) -> Self {
+        Self { n, depth, stride, memory, state, kernels: PhantomData }
+    }
+
+    /// Counts since the last reset.
+    pub fn stats(&self) -> &Stats {
+        &self.state.stats
+    }
+
+    /// Numbers of an iterate.
+    pub fn dimension(&self) -> usize {
+        self.n
+    }
+
+    /// What the last step did; none before the first.
+    pub fn last_step(&self) -> Option<Step> {
+        self.state.last
+    }
+
+    /// Forgets the history and the counts.
+    pub fn reset(&mut self) {
+        *self.state = State::new();
+    }
+
+    /// Says that the parameters were changed by something other than the map: the next iterate
+    /// begins a new chain. The history stays.
+    pub fn interrupt(&mut self) {
+        self.state.interrupted = true;
+        self.state.unconfirmed = None;
+    }
+
+    /// True where the next iterate begins a chain, so that [`AndersonMut::start`] at the point
+    /// before it gains a residual.
+    pub fn wants_start(&self) -> bool {
+        self.state.ring.is_empty() || self.state.interrupted
+    }
+
+    /// Stores `x` as the point from which the map goes on: with it, the next iterate already makes
+    /// a residual. Optional.
+    ///
+    /// # Errors
+    /// [`Error::Length`] or [`Error::NonFinite`] of `x`.
+    pub fn start(&mut self, x: &[T]) -> Result<(), Error> {
+        check_length("x", self.n, x.len())?;
+        if let Some(index) = crate::kernels::first_non_finite(x) {
+            return Err(Error::NonFinite { what: "x", index });
+        }
+        self.begin_chain(x);
+        self.state.unconfirmed = None;
+        self.state.since_store = 0;
+        Ok(())
+    }
+
+    /// Norm of the newest residual, where the newest iterate has one.
+    pub fn residual_norm(&self) -> Option<f64> {
+        let newest = self.state.ring.slot(self.depth, 0)?;
+        let norm2 = self.memory.gram.get(newest * self.depth + newest)?;
+        self.state.ring.is_residual(newest).then(|| crate::math::sqrt(*norm2))
+    }
+
+    /// One step, after the map was applied to `x` (`n` numbers): stores it, and where an
+    /// acceleration is due replaces it.
+    ///
+    /// # Errors
+    /// [`Error::Length`] of `x`, [`Error::Config`], [`Error::LossRequired`]; nothing has changed
+    /// then.
+    pub fn step(&mut self, config: &Config, x: &mut [T]) -> Result<Step, Error> {
+        let all = 0..x.len();
+        self.step_range(config, x, all, None)
+    }
+
+    /// [`AndersonMut::step`] with a loss for [`Safeguard::Loss`]; the other safeguards do not
+    /// evaluate it. Both losses, of the plain and of the accelerated point, are evaluated here.
+    ///
+    /// # Errors
+    /// As [`AndersonMut::step`].
+    pub fn step_with(
+        &mut self,
+        config: &Config,
+        x: &mut [T],
+        mut loss: impl FnMut(&[T]) -> T,
+    ) -> Result<Step, Error> {
+        let all = 0..x.len();
+        self.step_range(config, x, all, Some(&mut loss))
+    }
+
+    /// [`AndersonMut::step_with`] for one group of the parameters, those in `range`; the loss sees
+    /// all of them.
+    ///
+    /// # Errors
+    /// As [`AndersonMut::step`]; [`Error::Length`] where `range` does not lie in `params` or is
+    /// not of `n` numbers.
+    pub fn step_range(
+        &mut self,
+        config: &Config,
+        params: &mut [T],
+        range: Range<usize>,
+        loss: Option<Loss<'_, T>>,
+    ) -> Result<Step, Error> {
+        self.check(config, range.len(), loss.is_some())?;
+        let Some(x) = params.get_mut(range.clone()) else {
+            return Err(Error::Length { what: "params", expected: range.end, found: params.len() });
+        };
+        let step = match self.observe(config, x) {
+            Step::Stored => self.accelerate_if_due(config, params, range, loss),
+            step => step,
+        };
+        self.state.last = Some(step);
+        Ok(step)
+    }
+
+    /// Whether a step of `len` parameters, with a loss or without, is a proper call.
+    pub(crate) fn check(&self, config: &Config, len: usize, with_loss: bool) -> Result<(), Error> {
+        config.validate()?;
+        if config.safeguard == Safeguard::Loss && !with_loss {
+            return Err(Error::LossRequired);
+        }
+        check_length("params", self.n, len)
+    }
+
+    /// Parts 1 to 3 of a step.
+    pub(super) fn observe(&mut self, config: &Config, x: &mut [T]) -> Step {
+        let state = &mut *self.state;
+        bump(&mut state.stats.steps, 1);
+        state.since_store = state.since_store.saturating_add(1);
+        state.since_due = state.since_due.saturating_add(1);
+        let waiting = state.waited < config.wait_iterations;
+        state.waited = state.waited.saturating_add(1);
+        if state.since_due >= config.frequency {
+            state.since_due = 0;
+            state.due |= !waiting;
+        }
+        if state.since_store < config.store_each_nth {
+            return Step::Waited;
+        }
+
+        if K::max_magnitude(x) >= T::INFINITY_BITS {
+            if state.unconfirmed.is_some() {
+                return self.take_back(x);
+            }
+            return state.stats.reject(Reason::NonFiniteIterate);
+        }
+        let residual = self.newest_residual(config, x);
+        if let (Safeguard::Residual { growth }, Some(before)) =
+            (config.safeguard, self.state.unconfirmed)
+        {
+            // Not `>`: a residual that is NaN or cannot be formed has grown.
+            if !residual.is_some_and(|(_, norm2)| norm2 <= growth * growth * before) {
+                return self.take_back(x);
+            }
+        }
+        self.state.unconfirmed = None;
+        self.append(config.gram, x, residual);
+        self.state.since_store = 0;
+        bump(&mut self.state.stats.stored, 1);
+        Step::Stored
+    }
+
+    /// Restores the plain point before an accelerated one that did not stand the test.
+    fn take_back(&mut self, x: &mut [T]) -> Step {
+        let state = &mut *self.state;
+        state.unconfirmed = None;
+        state.ring.pop(self.depth);
+        state.since_store = 0;
+        let reason = state.stats.reject(Reason::ResidualGrew);
+        if let Some(newest) = self.state.ring.slot(self.depth, 0) {
+            copy(x, self.iterate(newest));
+        }
+        reason
+    }
+
+    /// Scale and squared norm of the residual that `x` makes with the newest iterate; none where
+    /// it begins a chain, or where the difference overflows.
+    fn newest_residual(&self, config: &Config, x: &[T]) -> Option<(i32, f64)> {
+        if self.wants_start() {
+            return None;
+        }
+        let older = self.iterate(self.state.ring.slot(self.depth, 0)?);
+        let difference = Difference { newer: x, older };
+        let bits = K::max_difference(difference);
+        if bits >= T::INFINITY_BITS {
+            return None;
+        }
+        let residual = (difference, T::exponent(bits));
+        let mut norm2 = [0.0];
+        K::gram_row(config.gram, residual, &[residual], &mut norm2);
+        let [norm2] = norm2;
+        Some((residual.1, norm2))
+    }
+
+    /// Stores `x` and, where it makes a residual, the row of its inner products.
+    fn append(&mut self, gram: Gram, x: &[T], residual: Option<(i32, f64)>) {
+        let Some((exponent, norm2)) = residual else {
+            self.begin_chain(x);
+            return;
+        };
+        let slot = self.state.ring.push(self.depth, true);
+        self.store(slot, x);
+        if let Some(place) = self.memory.exponents.get_mut(slot) {
+            *place = exponent as i16;
+        }
+        self.gram().set(slot, slot, norm2);
+
+        let window = self.state.ring.residuals(self.depth);
+        let others = window.split_last().map_or(&[][..], |(_, others)| others);
+        for group in others.chunks(GROUP) {
+            let mut dots = [0.0; GROUP];
+            {
+                let mut columns = heapless::Vec::<_, GROUP>::new();
+                for other in group {
+                    let _ = columns.push(self.residual(usize::from(*other)));
+                }
+                K::gram_row(gram, self.residual(slot), &columns, &mut dots);
+            }
+            for (other, dot) in group.iter().zip(dots) {
+                self.gram().set(slot, usize::from(*other), dot);
+            }
+        }
+    }
+
+    fn begin_chain(&mut self, x: &[T]) {
+        let slot = self.state.ring.push(self.depth, false);
+        self.store(slot, x);
+        self.state.interrupted = false;
+    }
+
+    /// Parts 4 and 5 of a step: `params[range]` is the newest iterate.
+    pub(super) fn accelerate_if_due(
+        &mut self,
+        config: &Config,
+        params: &mut [T],
+        range: Range<usize>,
+        loss: Option<Loss<'_, T>>,
+    ) -> Step {
+        if !core::mem::take(&mut self.state.due) {
+            return Step::Stored;
+        }
+        let window = self.state.ring.residuals(self.depth);
+        let Some(newest) = window.last().filter(|_| window.len() >= 2) else {
+            return Step::Stored;
+        };
+        let before = self.gram().at(usize::from(*newest), usize::from(*newest));
+        if before == 0.0 {
+            return self.state.stats.reject(Reason::ZeroResidual);
+        }
+        let (used, gain) = match self.mix(config, &window, before) {
+            Ok(mixed) => mixed,
+            Err(reason) => return self.state.stats.reject(reason),
+        };
+
+        let mut judge = loss.filter(|_| config.safeguard == Safeguard::Loss);
+        let plain = judge.as_mut().map_or(T::ZERO, |loss| {
+            bump(&mut self.state.stats.loss_evaluations, 1);
+            loss(params)
+        });
+        let x = params.get_mut(range.clone()).unwrap_or_default();
+        self.combine(x);
+        let reason = if K::max_magnitude(x) >= T::INFINITY_BITS {
+            Some(Reason::NonFinitePoint)
+        } else if let Some(loss) = judge {
+            bump(&mut self.state.stats.loss_evaluations, 1);
+            let accelerated = loss(params);
+            if !(plain.is_finite() && accelerated.is_finite()) {
+                Some(Reason::NonFiniteLoss)
+            } else {
+                (!(accelerated < plain)).then_some(Reason::Loss)
+            }
+        } else {
+            None
+        };
+        let x = params.get_mut(range).unwrap_or_default();
+        if let Some(reason) = reason {
+            if let Some(newest) = self.state.ring.slot(self.depth, 0) {
+                copy(x, self.iterate(newest));
+            }
+            return self.state.stats.reject(reason);
+        }
+        self.begin_chain(x);
+        if let Safeguard::Residual { .. } = config.safeguard {
+            self.state.unconfirmed = Some(before);
+        }
+        bump(&mut self.state.stats.accelerated, 1);
+        let columns = window.len() - 1;
+        Step::Accelerated {
+            columns_used: used as u8,
+            columns_dropped: (columns - used) as u8,
+            gain: gain as f32,
+        }
+    }
+
+    /// Solves for the weights of the iterates, which it leaves in the first half of `work`.
+    /// Returns the columns used and the promised gain.
+    fn mix(
+        &mut self,
+        config: &Config,
+        window: &Slots,
+        before: f64,
+    ) -> Result<(usize, f64), Reason> {
+        let columns = window.len() - 1;
+        let mut gram = GramMatrix::new(self.memory.gram, self.depth);
+        let (gamma, scale) = self.memory.work.split_at_mut(self.depth.min(self.memory.work.len()));
+        let pivots = &mut *self.memory.pivots;
+        let used = match config.solver {
+            Solver::Cholesky | Solver::Qr => {
+                mixing::solve_gram(config, &mut gram, window, self.depth, gamma, scale, pivots)
+                    .ok_or(Reason::NonFinitePoint)?
+            }
+        };
+        bump(&mut self.state.stats.columns_dropped, (columns - used) as u32);
+        if used == 0 {
+            return Err(Reason::NoColumns);
+        }
+        let a = gamma.get_mut(..window.len()).unwrap_or_default();
+        if mixing::cap(a.get_mut(..columns).unwrap_or_default(), config.gamma_cap) {
+            bump(&mut self.state.stats.capped, 1);
+        }
+        mixing::residual_weights(a);
+        let after = gram.norm2(window, a).max(0.0);
+        mixing::iterate_weights(window, a, config.relaxation, self.depth, scale);
+        for (weight, place) in scale.iter().zip(gamma) {
+            *place = *weight;
+        }
+        Ok((used, crate::math::sqrt(after / before)))
+    }
+
+    /// Replaces `x`, the newest iterate, by the weighted mean of the iterates: deviation 3.
+    fn combine(&self, x: &mut [T]) {
+        let weights = &*self.memory.work;
+        let weight = |slot: usize| weights.get(slot).copied().unwrap_or(0.0);
+        // Slots with weight, newest first; what stands before them all is the newest iterate.
+        let mut chosen = Slots::new();
+        for slot in
+            (0..self.state.ring.len()).filter_map(|age| self.state.ring.slot(self.depth, age))
+        {
+            if chosen.is_empty() || weight(slot) != 0.0 {
+                let _ = chosen.push(slot as u8);
+            }
+        }
+        // b_j: all the weight that is at iterate j or older; the weights sum to 1.
+        let mut partial = 1.0;
+        let mut terms = heapless::Vec::<_, GROUP>::new();
+        for pair in chosen.as_slice().windows(2) {
+            let &[newer, older] = pair else { continue };
+            partial -= weight(usize::from(newer));
+            let difference = Difference {
+                newer: self.iterate(usize::from(older)),
+                older: self.iterate(usize::from(newer)),
+            };
+            let _ = terms.push((difference, T::from_f64(partial)));
+            if terms.is_full() {
+                K::add_differences(x, &terms);
+                terms.clear();
+            }
+        }
+        K::add_differences(x, &terms);
+    }
+
+    fn gram(&mut self) -> GramMatrix<'_> {
+        GramMatrix::new(self.memory.gram, self.depth)
+    }
+
+    /// The iterate in `slot`.
+    fn iterate(&self, slot: usize) -> &[T] {
+        let start = slot * self.stride;
+        self.memory.iterates.get(start..start + self.n).unwrap_or_default()
+    }
+
+    /// The residual whose newer iterate is in `slot`, with its scale.
+    fn residual(&self, slot: usize) -> (Difference<'_, T>, i32) {
+        let difference = Difference {
+            newer: self.iterate(slot),
+            older: self.iterate(preceding(slot, self.depth)),
+        };
+        (difference, self.memory.exponents.get(slot).copied().unwrap_or(0).into())
+    }
+
+    fn store(&mut self, slot: usize, x: &[T]) {
+        let start = slot * self.stride;
+        copy(self.memory.iterates.get_mut(start..start + self.n).unwrap_or_default(), x);
+    }
+}
+
+/// `copy_from_slice` without its panic: the lengths are equal wherever this is called.
+fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}

@@ -1,0 +1,151 @@
+//! Settings of the accelerator.
+
+use crate::error::Error;
+use crate::kernels::Gram;
+use crate::least_squares::Regularization;
+
+/// Which least-squares solver finds the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Solver {
+    /// Pivoted Cholesky on the Gram matrix, `m x m` in float64: no pass over the history of its
+    /// own, no scratch.
+    #[default]
+    Cholesky,
+    /// Column-pivoted QR of the differences of residuals, in the type of the iterates. Needs
+    /// scratch: [`super::AndersonMut::with_scratch`].
+    Qr,
+}
+
+/// What an accelerated point must prove before it is kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Safeguard {
+    /// Only that it is finite.
+    None,
+    /// A loss strictly below that of the plain point. Needs `step_with`; two loss evaluations an
+    /// acceleration, counted in [`super::Stats`].
+    Loss,
+    /// The first residual after it is at most `growth` times the last one before it (Euclidean
+    /// norms). Found out one map evaluation later; the plain point is then restored from the
+    /// history, and that evaluation is lost.
+    Residual {
+        /// Positive; below 1 only a decrease will do.
+        growth: f64,
+    },
+}
+
+/// Settings of the accelerator, in float64 so that they can be computed in a `const`. Pass them by
+/// reference at each call: changing them between two calls is allowed.
+///
+/// | field | default | range |
+/// |---|---|---|
+/// | `relaxation` | 1 | `0 < relaxation <= 1` |
+/// | `wait_iterations` | 0 | any |
+/// | `store_each_nth` | 1 | at least 1 |
+/// | `frequency` | 2 | at least 1 |
+/// | `regularization` | `Relative(1e-10)` | `0 <= t < inf` |
+/// | `solver` | `Cholesky` | |
+/// | `gram` | `Exact` | |
+/// | `safeguard` | `Residual { growth: 10 }` | `growth > 0` |
+/// | `gamma_cap` | 1e6 | `gamma_cap > 0` |
+/// | `drop_tolerance` | 1e-14 | `0 <= drop_tolerance < 1` |
+///
+/// The depth of the history is not here: it is the `M` of the owner.
+///
+/// ```
+/// use aadl_core::anderson::{Config, Safeguard};
+/// const CONFIG: Config = Config { safeguard: Safeguard::Loss, ..Config::DEFAULT };
+/// const _: () = assert!(CONFIG.validate().is_ok()); // found out by the compiler
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Config {
+    /// `beta`: how far along the mixed residual the new point goes.
+    pub relaxation: f64,
+    /// No acceleration in this many first steps (they are stored all the same).
+    pub wait_iterations: u32,
+    /// Store every n-th iterate; a residual is then that of `n` steps of the map. An acceleration
+    /// that falls due between two stores waits for the next: only then does the current iterate
+    /// take part, and only then can a rejection restore it.
+    pub store_each_nth: u32,
+    /// Accelerate at every n-th step. 2 gives twice as many residuals for the same memory and
+    /// fewer map evaluations than 1.
+    pub frequency: u32,
+    /// Tikhonov term of the least squares.
+    pub regularization: Regularization,
+    /// Who solves the least squares.
+    pub solver: Solver,
+    /// How inner products of residuals are summed.
+    pub gram: Gram,
+    /// What an accelerated point must prove.
+    pub safeguard: Safeguard,
+    /// Where some `|gamma_j|` exceeds this, all are scaled down to it: the objective is convex, so
+    /// a shorter step along the same line still reduces it.
+    pub gamma_cap: f64,
+    /// Columns whose pivot, relative to their own norm, is at most this are dropped (squared
+    /// cosine to the others' complement; [`Solver::Qr`] takes its square root as `rcond`, 0 as
+    /// machine precision times the larger dimension).
+    pub drop_tolerance: f64,
+}
+
+impl Config {
+    /// True residuals, every second step, a small relative ridge, the residual safeguard.
+    pub const DEFAULT: Self = Self {
+        relaxation: 1.0,
+        wait_iterations: 0,
+        store_each_nth: 1,
+        frequency: 2,
+        regularization: Regularization::Relative(1e-10),
+        solver: Solver::Cholesky,
+        gram: Gram::Exact,
+        safeguard: Safeguard::Residual { growth: 10.0 },
+        gamma_cap: 1e6,
+        drop_tolerance: 1e-14,
+    };
+
+    /// Checks every field against its range.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first field out of range. NaN is out of every range.
+    pub const fn validate(&self) -> Result<(), Error> {
+        const fn check(ok: bool, field: &'static str, requires: &'static str) -> Result<(), Error> {
+            if ok { Ok(()) } else { Err(Error::Config { field, requires }) }
+        }
+        let growth_ok = match self.safeguard {
+            Safeguard::Residual { growth } => growth > 0.0,
+            Safeguard::None | Safeguard::Loss => true,
+        };
+        let checks = [
+            check(
+                self.relaxation > 0.0 && self.relaxation <= 1.0,
+                "relaxation",
+                "0 < relaxation <= 1",
+            ),
+            check(self.store_each_nth >= 1, "store_each_nth", "store_each_nth >= 1"),
+            check(self.frequency >= 1, "frequency", "frequency >= 1"),
+            self.regularization.validate(),
+            check(growth_ok, "growth", "growth > 0"),
+            check(self.gamma_cap > 0.0, "gamma_cap", "gamma_cap > 0"),
+            check(
+                self.drop_tolerance >= 0.0 && self.drop_tolerance < 1.0,
+                "drop_tolerance",
+                "0 <= drop_tolerance < 1",
+            ),
+        ];
+        let mut i = 0;
+        while i < checks.len() {
+            if checks[i].is_err() {
+                return checks[i];
+            }
+            i += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

@@ -1,0 +1,88 @@
+//! Vec-backed owners, for sizes known at run time only.
+
+use std::marker::PhantomData;
+
+use aadl_core::anderson::{AndersonMut, Memory, State};
+use aadl_core::history::MAX_DEPTH;
+use aadl_core::kernels::{Kernels, Portable};
+use aadl_core::optim::Accelerators;
+use aadl_core::{Error, Real};
+
+/// The accelerator of the core on heap memory.
+///
+/// ```
+/// use aadl_core::anderson::Config;
+/// use aadl_host::owned::AndersonVec;
+/// let mut accelerator = AndersonVec::<f64>::new(2, 5)?;
+/// let mut x = vec![0.0f64, 0.5];
+/// for _ in 0..12 {
+///     x.iter_mut().for_each(|x| *x = x.cos());
+///     accelerator.view().step(&Config::DEFAULT, &mut x)?;
+/// }
+/// assert!((x[0] - 0.7390851332151607).abs() < 1e-8);
+/// # Ok::<(), aadl_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct AndersonVec<T, K = Portable> {
+    n: usize,
+    depth: usize,
+    iterates: Vec<T>,
+    gram: Vec<f64>,
+    work: Vec<f64>,
+    exponents: Vec<i16>,
+    pivots: Vec<u16>,
+    state: State,
+    kernels: PhantomData<K>,
+}
+
+/// Elements by which a column is longer than the iterate: columns that begin a multiple of the
+/// page size apart fall on the same cache lines' sets.
+const STAGGER: usize = 16;
+
+impl<T: Real, K: Kernels> AndersonVec<T, K> {
+    /// An empty accelerator of `depth` iterates of `n` numbers.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where `depth` is not in `3..=32`.
+    pub fn new(n: usize, depth: usize) -> Result<Self, Error> {
+        if !(3..=MAX_DEPTH).contains(&depth) {
+            return Err(Error::Config { field: "depth", requires: "3 <= depth <= 32" });
+        }
+        Ok(Self {
+            n,
+            depth,
+            iterates: vec![T::ZERO; (n + STAGGER).saturating_mul(depth)],
+            gram: vec![0.0; depth * depth],
+            work: vec![0.0; 2 * depth],
+            exponents: vec![0; depth],
+            pivots: vec![0; depth],
+            state: State::new(),
+            kernels: PhantomData,
+        })
+    }
+
+    /// The accelerator itself.
+    pub fn view(&mut self) -> AndersonMut<'_, T, K> {
+        let memory = Memory {
+            iterates: &mut self.iterates,
+            gram: &mut self.gram,
+            work: &mut self.work,
+            exponents: &mut self.exponents,
+            pivots: &mut self.pivots,
+        };
+        AndersonMut::new(self.n, self.depth, self.n + STAGGER, memory, &mut self.state)
+            .expect("the constructor has checked the depth and made the lengths")
+    }
+}
+
+impl<T: Real, K: Kernels> Accelerators<T> for AndersonVec<T, K> {
+    type Kernels = K;
+
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, K>> {
+        (group == 0).then(|| self.view())
+    }
+}

@@ -1,0 +1,129 @@
+//! Line charts with a logarithmic vertical axis, as SVG.
+
+use std::error::Error;
+
+use plotters::prelude::*;
+
+/// A line, with a band around it.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// What the legend says.
+    pub name: String,
+    /// Lines of the same colour index have the same colour.
+    pub colour: usize,
+    /// Drawn thick, with its band; else thin.
+    pub accented: bool,
+    /// `(x, low, middle, high)`, `x` ascending.
+    pub points: Vec<(f64, f64, f64, f64)>,
+}
+
+/// One pair of axes.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    /// Above the axes.
+    pub title: String,
+    /// Its lines.
+    pub series: Vec<Series>,
+}
+
+/// Panels side by side.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    /// Above all.
+    pub title: String,
+    /// Below each panel.
+    pub x_label: String,
+    /// Beside each panel.
+    pub y_label: String,
+    /// From left to right.
+    pub panels: Vec<Panel>,
+}
+
+/// Colours that people with colour-blindness can tell apart (Okabe & Ito 2008).
+const COLOURS: [RGBColor; 5] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 86, 86),
+];
+
+impl Chart {
+    /// The picture, as the text of an SVG file.
+    ///
+    /// # Errors
+    /// Those of the drawing library.
+    pub fn to_svg(&self) -> Result<String, Box<dyn Error>> {
+        let mut svg = String::new();
+        {
+            let width = 620 * self.panels.len().max(1) as u32;
+            let root = SVGBackend::with_string(&mut svg, (width, 480)).into_drawing_area();
+            root.fill(&WHITE)?;
+            let root = root.titled(&self.title, ("sans-serif", 22))?;
+            for (area, panel) in
+                root.split_evenly((1, self.panels.len().max(1))).iter().zip(&self.panels)
+            {
+                self.draw(area, panel)?;
+            }
+            root.present()?;
+        }
+        Ok(svg)
+    }
+
+    fn draw<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, plotters::coord::Shift>,
+        panel: &Panel,
+    ) -> Result<(), Box<dyn Error>>
+    where
+        B::ErrorType: 'static,
+    {
+        let points = || panel.series.iter().flat_map(|series| &series.points);
+        let positive = |y: &f64| *y > 0.0 && y.is_finite();
+        let low = points().map(|p| p.1).filter(positive).fold(f64::INFINITY, f64::min);
+        let high = points().map(|p| p.3).filter(positive).fold(0.0, f64::max);
+        let right = points().map(|p| p.0).fold(0.0, f64::max);
+        if !(low <= high && right > 0.0) {
+            return Ok(());
+        }
+        let mut chart = ChartBuilder::on(area)
+            .caption(&panel.title, ("sans-serif", 16))
+            .margin(12)
+            .x_label_area_size(42)
+            .y_label_area_size(64)
+            .build_cartesian_2d(0.0..right, (low / 1.3..high * 1.3).log_scale())?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE)
+            .bold_line_style(RGBColor(225, 225, 225))
+            .x_desc(&self.x_label)
+            .y_desc(&self.y_label)
+            .x_label_formatter(&|x| format!("{x:.0}"))
+            .y_label_formatter(&|y| format!("{y:.1e}"))
+            .draw()?;
+        for series in &panel.series {
+            let colour = COLOURS[series.colour % COLOURS.len()];
+            let shown = || series.points.iter().filter(|p| positive(&p.1) && positive(&p.3));
+            if series.accented {
+                let up = shown().map(|p| (p.0, p.3));
+                let down = shown().rev().map(|p| (p.0, p.1));
+                let band: Vec<_> = up.chain(down).collect();
+                chart.draw_series([Polygon::new(band, colour.mix(0.15))])?;
+            }
+            let style = colour.stroke_width(if series.accented { 3 } else { 1 });
+            chart
+                .draw_series(LineSeries::new(shown().map(|p| (p.0, p.2)), style))?
+                .label(&series.name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .background_style(WHITE.mix(0.85))
+            .border_style(RGBColor(200, 200, 200))
+            .label_font(("sans-serif", 13))
+            .legend_area_size(28)
+            .draw()?;
+        Ok(())
+    }
+}

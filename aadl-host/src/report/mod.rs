@@ -1,0 +1,9 @@
+//! What commands show: tables (also as JSON), pictures, files that are whole or not there.
+
+mod chart;
+mod file;
+mod table;
+
+pub use chart::{Chart, Panel, Series};
+pub use file::write_whole;
+pub use table::{Cell, Table};

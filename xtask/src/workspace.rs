@@ -1,0 +1,75 @@
+//! Where the workspace lies, and how commands are run in it.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Outcome of a step; an error is a sentence for the user.
+pub(crate) type Outcome<T = ()> = Result<T, String>;
+
+/// Places that every step needs.
+pub(crate) struct Workspace {
+    /// Folder of the workspace's `Cargo.toml`.
+    pub(crate) root: PathBuf,
+    /// Cargo's target folder, wherever the user has put it.
+    pub(crate) target_dir: PathBuf,
+}
+
+impl Workspace {
+    /// Finds both from what `cargo run` leaves in the environment.
+    pub(crate) fn locate() -> Outcome<Self> {
+        let root = env::var_os("CARGO_MANIFEST_DIR")
+            .and_then(|xtask| PathBuf::from(xtask).parent().map(PathBuf::from))
+            .ok_or("start me as `cargo xtask`")?;
+        // This program is TARGET_DIR/PROFILE/xtask, which holds for every way to set the folder.
+        let program = env::current_exe().map_err(|e| format!("own path unknown: {e}"))?;
+        let target_dir =
+            program.ancestors().nth(2).ok_or("own path has no target folder")?.to_path_buf();
+        Ok(Self { root, target_dir })
+    }
+
+    /// A command in the root folder, without standard input.
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root).stdin(Stdio::null());
+        command
+    }
+
+    /// The cargo that started this program, with the given arguments.
+    pub(crate) fn cargo<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(arguments).env("CARGO_TARGET_DIR", &self.target_dir);
+        command
+    }
+}
+
+/// Runs a command with its output shown, after printing it.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    let line = line(command);
+    println!("$ {line}");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{line}`: {status}")),
+        Err(error) => Err(format!("`{line}` did not start: {error}")),
+    }
+}
+
+/// Runs a command silently: its standard output, or the last line of its complaint.
+pub(crate) fn output(command: &mut Command) -> Outcome<String> {
+    let line = line(command);
+    let output = command.output().map_err(|e| format!("`{line}` did not start: {e}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_string());
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let last = complaint.lines().map(str::trim).rfind(|l| !l.is_empty()).unwrap_or("no message");
+    Err(format!("`{line}`: {}: {last}", output.status))
+}
+
+/// The command as one would type it.
+fn line(command: &Command) -> String {
+    let program = PathBuf::from(command.get_program());
+    let program = program.file_name().unwrap_or(command.get_program()).to_string_lossy();
+    let arguments = command.get_args().map(|a| a.to_string_lossy());
+    std::iter::once(program).chain(arguments).collect::<Vec<_>>().join(" ")
+}
