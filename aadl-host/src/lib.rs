@@ -1,4 +1,13 @@
-//! The desktop side: owners on the heap, reports, AADL as it is, recorded runs.
+//! Anderson-accelerated training on the desktop: what needs the standard library.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`owned`] | owners on the heap, for sizes known at run time |
+//! | [`compat`] | AADL, the Python package, exactly as it is, faults included |
+//! | [`verify`] | recorded runs of AADL, replayed in compatible mode |
+//! | [`report`] | tables, charts, files that are whole or not there |
+#![forbid(unsafe_code)]
+
 pub mod compat;
 pub mod owned;
 pub mod report;
