@@ -27,7 +27,7 @@ use crate::least_squares::gram::GramMatrix;
 use crate::real::Real;
 
 /// A loss of all parameters, for [`Safeguard::Loss`].
-pub type Loss<'a, T> = &'a mut dyn FnMut(&[T]) -> T;
+pub type LossFn<'a, T> = &'a mut dyn FnMut(&[T]) -> T;
 
 /// An accelerator of a map on `n` numbers, on borrowed memory, with the kernels `K`.
 ///
@@ -191,7 +191,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         config: &Config,
         params: &mut [T],
         range: Range<usize>,
-        loss: Option<Loss<'_, T>>,
+        loss: Option<LossFn<'_, T>>,
     ) -> Result<Step, Error> {
         self.check(config, range.len(), loss.is_some())?;
         let Some(x) = params.get_mut(range.clone()) else {
@@ -326,7 +326,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         config: &Config,
         params: &mut [T],
         range: Range<usize>,
-        loss: Option<Loss<'_, T>>,
+        loss: Option<LossFn<'_, T>>,
     ) -> Step {
         if !core::mem::take(&mut self.state.due) {
             return Step::Stored;

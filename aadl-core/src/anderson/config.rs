@@ -104,6 +104,11 @@ impl Config {
         drop_tolerance: 1e-14,
     };
 
+    /// [`Config::DEFAULT`] for the training of networks: every 4th step, guarded by the loss.
+    /// Small residuals are no sign of progress there, since saddle points have them too, and the
+    /// residual safeguard lets an accelerated optimizer run into one.
+    pub const TRAINING: Self = Self { frequency: 4, safeguard: Safeguard::Loss, ..Self::DEFAULT };
+
     /// Checks every field against its range.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ mod owner;
 mod solve;
 mod state;
 
-pub use accelerator::{AndersonMut, Loss};
+pub use accelerator::{AndersonMut, LossFn};
 pub use config::{Config, Safeguard, Solver};
 pub use outcome::{Reason, Stats, Step};
 pub use owner::Anderson;

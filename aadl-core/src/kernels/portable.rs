@@ -22,9 +22,15 @@ fn block<A: Real>(chunks: impl Iterator<Item = [A; LANES]>, tail: impl Iterator<
     fold + rest
 }
 
+/// At most the first `n` elements: chunks and tails of two slices only meet where both end alike.
+fn cut<T>(x: &[T], n: usize) -> &[T] {
+    x.get(..n).unwrap_or(x)
+}
+
 /// A long reduction of a function of two slices.
 #[inline(always)]
 fn reduce<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A) -> A {
+    let (a, b) = (cut(a, b.len()), cut(b, a.len()));
     let mut total = A::ZERO;
     for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
         let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
@@ -97,8 +103,9 @@ pub(super) fn residual_dot<T: Real>(
 
 fn wide<T: Real>(a: Difference<'_, T>, b: Difference<'_, T>) -> f64 {
     let mut total = 0.0;
-    let blocks_a = a.newer.chunks(BLOCK).zip(a.older.chunks(BLOCK));
-    let blocks_b = b.newer.chunks(BLOCK).zip(b.older.chunks(BLOCK));
+    let n = a.newer.len().min(a.older.len()).min(b.newer.len()).min(b.older.len());
+    let blocks_a = cut(a.newer, n).chunks(BLOCK).zip(cut(a.older, n).chunks(BLOCK));
+    let blocks_b = cut(b.newer, n).chunks(BLOCK).zip(cut(b.older, n).chunks(BLOCK));
     let term = |a: T, a_older: T, b: T, b_older: T| (a - a_older).to_f64() * (b - b_older).to_f64();
     for ((a, a_older), (b, b_older)) in blocks_a.zip(blocks_b) {
         let ((a, a_tail), (a_older, a_older_tail)) = (a.as_chunks(), a_older.as_chunks());

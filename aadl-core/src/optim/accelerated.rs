@@ -4,7 +4,7 @@
 //! or adaptive scales it is not quite one (the map changes with the optimizer's own state), and
 //! acceleration of such optimizers rarely pays; around plain gradient descent it does.
 
-use crate::anderson::{Anderson, AndersonMut, Config, Loss, Reason, Step};
+use crate::anderson::{Anderson, AndersonMut, Config, LossFn, Reason, Step};
 use crate::error::{Error, check_length};
 use crate::kernels::{Kernels, Portable, first_non_finite};
 use crate::optim::{Optimizer, Update};
@@ -108,12 +108,12 @@ impl<T: Real, A: Accelerators<T>, B: Accelerators<T, Kernels = A::Kernels>> Acce
 /// optimizer's own state (momentum, moments) is never touched by a jump, accepted or rejected.
 ///
 /// ```
-/// use aadl_core::anderson::{Anderson, Config, Safeguard};
+/// use aadl_core::anderson::{Anderson, Config};
 /// use aadl_core::optim::{Accelerated, Sgd, SgdConfig};
 /// // Minimise 0.5 (x^2 + 30 y^2), the loss guarding each accelerated point.
 /// let sgd = Sgd::new(SgdConfig { lr: 0.03, ..SgdConfig::DEFAULT }, [])?;
-/// let config = Config { safeguard: Safeguard::Loss, ..Config::DEFAULT };
-/// let mut optimizer = Accelerated::new(sgd, Anderson::<2, 6, f64>::new(), config)?;
+/// let accelerator = Anderson::<2, 6, f64>::new();
+/// let mut optimizer = Accelerated::new(sgd, accelerator, Config::TRAINING)?;
 /// let mut params = [1.0, 1.0];
 /// for _ in 0..6 {
 ///     let grad = [params[0], 30.0 * params[1]];
@@ -189,7 +189,7 @@ impl<O, A> Accelerated<O, A> {
         &mut self,
         params: &mut [T],
         grad: &[T],
-        mut loss: Option<Loss<'_, T>>,
+        mut loss: Option<LossFn<'_, T>>,
     ) -> Result<Update, Error>
     where
         O: Optimizer<T>,
