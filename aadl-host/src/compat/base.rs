@@ -18,7 +18,10 @@ pub enum Base {
 ///
 /// # Errors
 /// [`Error::Config`] of a setting outside its range.
-pub fn build_optimizer<T: Real>(base: &Base, length: usize) -> Result<Box<dyn Optimizer<T>>, Error> {
+pub fn build_optimizer<T: Real>(
+    base: &Base,
+    length: usize,
+) -> Result<Box<dyn Optimizer<T>>, Error> {
     let state = |rows: usize| vec![T::ZERO; rows * length];
     Ok(match *base {
         Base::Sgd(config) => Box::new(Sgd::new(config, state(config.rows()))?),
