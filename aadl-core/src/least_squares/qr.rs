@@ -22,7 +22,7 @@
 //! 1. `A` and `b` are each scaled by a power of two so that their largest element lies in [1, 2).
 //!    Nothing overflows or underflows that matters, and a problem multiplied by a power of two has
 //!    the same `x` to the bit.
-//! 2. The rank is decided before a column is reflected, so the factorization ends with the last
+//! 2. The rank is decided before a column is moved and reflected, so the factorization ends with the last
 //!    column that counts, and noise is never normalised into a direction.
 //! 3. Column lengths are downdated, and taken anew once `sqrt(EPSILON)` of the original is left
 //!    (Drmac & Bujanovic, ACM Trans. Math. Softw. 35, 2008), as in LAPACK since 3.1: the same
@@ -254,6 +254,26 @@ fn factor<T: Real, K: Kernels>(
     let (mut low, mut high) = (T::ZERO, T::ZERO);
     for k in 0..a.rows.min(a.columns) {
         let pivot = first_longest(lengths, k);
+        let (above, below) = a.column(pivot).split_at_checked(k).unwrap_or_default();
+        let diagonal = reflected(below.first(), K::dot(below, below));
+        if diagonal == T::ZERO {
+            return k;
+        }
+        if k == 0 {
+            (low, high) = (diagonal.abs(), diagonal.abs());
+            set(smallest, 0, T::ONE);
+            set(largest, 0, T::ONE);
+        } else {
+            let along = |y: &[T]| K::dot(y.get(..k).unwrap_or_default(), above);
+            let next_low = Extended::smaller(low, along(smallest), diagonal);
+            let next_high = Extended::larger(high, along(largest), diagonal);
+            if next_high.sigma * rcond > next_low.sigma {
+                return k;
+            }
+            next_low.extend(smallest, k);
+            next_high.extend(largest, k);
+            (low, high) = (next_low.sigma, next_high.sigma);
+        }
         if pivot != k {
             let (left, right) = a.pair_mut(k, pivot);
             for (left, right) in left.iter_mut().zip(right) {
@@ -262,31 +282,7 @@ fn factor<T: Real, K: Kernels>(
             swap(lengths, k, pivot);
             swap(originals, k, pivot);
         }
-        if let Some(place) = swaps.get_mut(k) {
-            *place = T::from_f64(pivot as f64);
-        }
-
-        let (above, below) = a.column(k).split_at_checked(k).unwrap_or_default();
-        let diagonal = reflected(below.first(), K::dot(below, below));
-        if k == 0 {
-            low = diagonal.abs();
-            high = low;
-            if low == T::ZERO {
-                return 0;
-            }
-            set(smallest, 0, T::ONE);
-            set(largest, 0, T::ONE);
-        } else {
-            let along = |y: &[T]| K::dot(y.get(..k).unwrap_or_default(), above);
-            let next_low = Extended::smaller(low, along(smallest), diagonal);
-            let next_high = Extended::larger(high, along(largest), diagonal);
-            if next_high.sigma * rcond > next_low.sigma || diagonal == T::ZERO {
-                return k;
-            }
-            next_low.extend(smallest, k);
-            next_high.extend(largest, k);
-            (low, high) = (next_low.sigma, next_high.sigma);
-        }
+        set(swaps, k, T::from_f64(pivot as f64));
         reflect::<T, K>(a, b, k, diagonal);
         downdate::<T, K>(a, k, lengths, originals);
     }
