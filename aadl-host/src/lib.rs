@@ -5,10 +5,14 @@
 //! | [`owned`] | owners on the heap, for sizes known at run time |
 //! | [`compat`] | AADL, the Python package, exactly as it is, faults included |
 //! | [`verify`] | recorded runs of AADL, replayed in compatible mode |
+//! | [`data`] | small real data sets, and the user's own |
+//! | [`train`] | a training run with every evaluation counted |
 //! | [`report`] | tables, charts, files that are whole or not there |
 #![forbid(unsafe_code)]
 
 pub mod compat;
+pub mod data;
 pub mod owned;
 pub mod report;
+pub mod train;
 pub mod verify;

@@ -82,6 +82,10 @@ impl<T: Real, K: Kernels> Accelerators<T> for AndersonVec<T, K> {
         1
     }
 
+    fn dimension(&self) -> usize {
+        self.n
+    }
+
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, K>> {
         (group == 0).then(|| self.view())
     }

@@ -38,12 +38,12 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> bool {
         // Last, so that the page left behind shows what is behind features too.
         docs(workspace, &["--package", "aadl-core", "--all-features"])
     });
-    report.stage("tests", || run(&mut workspace.cargo(["test", "--workspace"])));
+    report.stage("tests", || run(&mut workspace.cargo(["test", "--workspace", "--no-fail-fast"])));
     // Not with `defmt`: a program that uses it links only with a logger for some device.
     report.stage("tests (micromath)", || {
         run(&mut workspace.cargo(["test", "--package", "aadl-core", "--features", "micromath"]))
     });
-    report.stage("house rules", || house::check(&workspace.root.join("aadl-core/src")));
+    report.stage("house rules", || house::check(&workspace.root));
     for target in &options.targets {
         let stage = format!("no_std {target}");
         if options.host_only {

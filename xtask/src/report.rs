@@ -66,7 +66,9 @@ impl Report {
         for Row { stage, state, seconds } in &self.rows {
             table += &match state {
                 State::Passed => format!("{stage:width$}  ok      {seconds:8.1}\n"),
+                // All of a long reason stands where the stage ended.
                 State::Failed(why) => {
+                    let why = why.lines().next().unwrap_or_default();
                     format!("{stage:width$}  FAILED  {seconds:8.1}  {why}\n")
                 }
                 State::Skipped(why) => format!("{stage:width$}  SKIPPED         -  {why}\n"),
@@ -102,8 +104,9 @@ mod tests {
     fn a_failure_is_named_and_fails_the_run() {
         let mut report = Report::new("test");
         report.stage("one", || Ok(()));
-        report.stage("two", || Err("broken".into()));
+        report.stage("two", || Err("broken\n  see there".into()));
         assert!(report.table().contains("two    FAILED"));
+        assert!(!report.table().contains("see there"));
         assert!(report.verdict().starts_with("test: FAILED: two ("));
         assert!(!report.finish());
     }

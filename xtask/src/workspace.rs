@@ -54,7 +54,7 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     }
 }
 
-/// Runs a command silently: its standard output, or the last line of its complaint.
+/// Runs a command silently: its standard output, or the line of its complaint that says most.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     let line = line(command);
     let output = command.output().map_err(|e| format!("`{line}` did not start: {e}"))?;
@@ -62,8 +62,9 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_string());
     }
     let complaint = String::from_utf8_lossy(&output.stderr);
-    let last = complaint.lines().map(str::trim).rfind(|l| !l.is_empty()).unwrap_or("no message");
-    Err(format!("`{line}`: {}: {last}", output.status))
+    let mut lines = complaint.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines.clone().find(|line| line.starts_with("error")).or_else(|| lines.next_back());
+    Err(format!("`{line}`: {}: {}", output.status, error.unwrap_or("no message")))
 }
 
 /// The command as one would type it.

@@ -51,6 +51,7 @@ pub struct AndersonMut<'a, T, K = Portable> {
     stride: usize,
     memory: Memory<'a, T>,
     state: &'a mut State,
+    scratch: &'a mut [T],
     kernels: PhantomData<K>,
 }
 
@@ -95,7 +96,31 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         memory: Memory<'a, T>,
         state: &'a mut State,
     ) -> Self {
-        Self { n, depth, stride, memory, state, kernels: PhantomData }
+        Self { n, depth, stride, memory, state, scratch: &mut [], kernels: PhantomData }
+    }
+
+    /// Elements of scratch that [`Solver::Qr`] needs for `depth` iterates of `n` numbers.
+    pub const fn qr_scratch(n: usize, depth: usize) -> usize {
+        mixing::qr_scratch(n, depth.saturating_sub(2))
+    }
+
+    /// Lends scratch for [`Solver::Qr`]: [`AndersonMut::qr_scratch`] elements at least, whose
+    /// values do not matter.
+    ///
+    /// ```
+    /// use aadl_core::anderson::{Anderson, AndersonMut, Config, Solver};
+    /// const SCRATCH: usize = AndersonMut::<f32>::qr_scratch(2, 5);
+    /// let config = Config { solver: Solver::Qr, ..Config::DEFAULT };
+    /// let (mut owner, mut scratch) = (Anderson::<2, 5>::new(), [0.0; SCRATCH]);
+    /// let mut x = [0.5, 0.25];
+    /// owner.view().with_scratch(&mut scratch).step(&config, &mut x)?;
+    /// # Ok::<(), aadl_core::Error>(())
+    /// ```
+    pub fn with_scratch<'b>(self, scratch: &'b mut [T]) -> AndersonMut<'b, T, K>
+    where
+        'a: 'b,
+    {
+        AndersonMut { scratch, ..self }
     }
 
     /// Counts since the last reset.
@@ -158,8 +183,8 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     /// acceleration is due replaces it.
     ///
     /// # Errors
-    /// [`Error::Length`] of `x`, [`Error::Config`], [`Error::LossRequired`]; nothing has changed
-    /// then.
+    /// [`Error::Length`] of `x` and, for [`Solver::Qr`], `scratch`; [`Error::Config`];
+    /// [`Error::LossRequired`]. Nothing has changed then.
     pub fn step(&mut self, config: &Config, x: &mut [T]) -> Result<Step, Error> {
         let all = 0..x.len();
         self.step_range(config, x, all, None)
@@ -210,6 +235,10 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         config.validate()?;
         if config.safeguard == Safeguard::Loss && !with_loss {
             return Err(Error::LossRequired);
+        }
+        let expected = Self::qr_scratch(self.n, self.depth);
+        if config.solver == Solver::Qr && self.scratch.len() < expected {
+            return Err(Error::Length { what: "scratch", expected, found: self.scratch.len() });
         }
         check_length("params", self.n, len)
     }
@@ -393,15 +422,13 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         before: f64,
     ) -> Result<(usize, f64), Reason> {
         let columns = window.len() - 1;
-        let mut gram = GramMatrix::new(self.memory.gram, self.depth);
-        let (gamma, scale) = self.memory.work.split_at_mut(self.depth.min(self.memory.work.len()));
-        let pivots = &mut *self.memory.pivots;
         let used = match config.solver {
-            Solver::Cholesky | Solver::Qr => {
-                mixing::solve_gram(config, &mut gram, window, self.depth, gamma, scale, pivots)
-                    .ok_or(Reason::NonFinitePoint)?
-            }
-        };
+            Solver::Cholesky => self.solve_gram(config, window),
+            Solver::Qr => self.solve_qr(config, window),
+        }
+        .ok_or(Reason::NonFinitePoint)?;
+        let gram = GramMatrix::new(self.memory.gram, self.depth);
+        let (gamma, weights) = halves(self.memory.work, self.depth);
         bump(&mut self.state.stats.columns_dropped, (columns - used) as u32);
         if used == 0 {
             return Err(Reason::NoColumns);
@@ -412,11 +439,29 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         }
         mixing::residual_weights(a);
         let after = gram.norm2(window, a).max(0.0);
-        mixing::iterate_weights(window, a, config.relaxation, self.depth, scale);
-        for (weight, place) in scale.iter().zip(gamma) {
+        mixing::iterate_weights(window, a, config.relaxation, self.depth, weights);
+        for (weight, place) in weights.iter().zip(gamma) {
             *place = *weight;
         }
         Ok((used, crate::math::sqrt(after / before)))
+    }
+
+    fn solve_gram(&mut self, config: &Config, window: &Slots) -> Option<usize> {
+        let mut gram = GramMatrix::new(self.memory.gram, self.depth);
+        let (gamma, scale) = halves(self.memory.work, self.depth);
+        let pivots = &mut *self.memory.pivots;
+        mixing::solve_gram(config, &mut gram, window, self.depth, gamma, scale, pivots)
+    }
+
+    fn solve_qr(&mut self, config: &Config, window: &Slots) -> Option<usize> {
+        let (columns, stride) = (&*self.memory.iterates, self.stride);
+        let iterate = |slot: usize| column(columns, stride, self.n, slot);
+        let residual = |slot: u8| Difference {
+            newer: iterate(slot.into()),
+            older: iterate(preceding(slot.into(), self.depth)),
+        };
+        let gamma = &mut *self.memory.work;
+        mixing::solve_qr::<T, K>(config, self.n, window, residual, gamma, self.scratch)
     }
 
     /// Replaces `x`, the newest iterate, by the weighted mean of the iterates: deviation 3.
@@ -457,8 +502,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
 
     /// The iterate in `slot`.
     fn iterate(&self, slot: usize) -> &[T] {
-        let start = slot * self.stride;
-        self.memory.iterates.get(start..start + self.n).unwrap_or_default()
+        column(self.memory.iterates, self.stride, self.n, slot)
     }
 
     /// The residual whose newer iterate is in `slot`, with its scale.
@@ -474,6 +518,17 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         let start = slot * self.stride;
         copy(self.memory.iterates.get_mut(start..start + self.n).unwrap_or_default(), x);
     }
+}
+
+/// The two halves of `work`.
+fn halves(work: &mut [f64], depth: usize) -> (&mut [f64], &mut [f64]) {
+    work.split_at_mut_checked(depth).unwrap_or_default()
+}
+
+/// Column `slot` of `n` numbers.
+fn column<T>(columns: &[T], stride: usize, n: usize, slot: usize) -> &[T] {
+    let start = slot * stride;
+    columns.get(start..start + n).unwrap_or_default()
 }
 
 /// `copy_from_slice` without its panic: the lengths are equal wherever this is called.

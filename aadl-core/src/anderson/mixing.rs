@@ -1,9 +1,14 @@
 //! From a window of residuals to the weights of the stored iterates.
 
 use crate::anderson::Config;
-use crate::history::preceding;
+use crate::history::{MAX_DEPTH, preceding};
+use crate::kernels::{Difference, Kernels, multiply_by_power_of_two};
+use crate::least_squares::Regularization;
 use crate::least_squares::cholesky::Cholesky;
 use crate::least_squares::gram::GramMatrix;
+use crate::least_squares::qr::{self, Columns};
+use crate::math::sqrt;
+use crate::real::Real;
 
 /// `gamma` of the window (slots of residuals, oldest first, at least two), from the Gram matrix.
 /// Returns the columns used; nothing where an inner product is not finite. `gamma`, `scale` and
@@ -32,6 +37,85 @@ pub(super) fn solve_gram(
     .ok()?;
     factor.solve(gamma).ok()?;
     Some(factor.rank())
+}
+
+/// Elements of scratch for [`solve_qr`] with up to `columns` differences of `n` numbers: the
+/// differences with a row of regularization below each, the right side, the solution, the QR's own.
+pub(super) const fn qr_scratch(n: usize, columns: usize) -> usize {
+    let rows = n.saturating_add(columns);
+    rows.saturating_mul(columns + 1)
+        .saturating_add(columns)
+        .saturating_add(qr::scratch(rows, columns))
+}
+
+/// `gamma` of the window from the differences of its residuals themselves, each scaled by a power
+/// of two to a largest element in `[1, 2)`: older ones are longer and would hide the newer from the
+/// rank decision. Returns the rank; nothing where something is not finite. `residual` gives the
+/// residual in a slot.
+pub(super) fn solve_qr<'r, T: Real, K: Kernels>(
+    config: &Config,
+    n: usize,
+    window: &[u8],
+    residual: impl Fn(u8) -> Difference<'r, T>,
+    gamma: &mut [f64],
+    scratch: &mut [T],
+) -> Option<usize> {
+    let m = window.len().checked_sub(1)?;
+    let rows = n.checked_add(m)?;
+    let (values, rest) = scratch.split_at_mut_checked(rows.checked_mul(m)?)?;
+    let (b, rest) = rest.split_at_mut_checked(rows)?;
+    let (x, rest) = rest.split_at_mut_checked(m)?;
+
+    let mut exponents = heapless::Vec::<i32, MAX_DEPTH>::new();
+    for ((j, column), pair) in values.chunks_mut(rows).enumerate().zip(window.windows(2)) {
+        let &[older, newer] = pair else { return None };
+        let (top, bottom) = column.split_at_mut_checked(n)?;
+        subtract(top, residual(newer), residual(older));
+        let bits = K::max_magnitude(top);
+        if bits >= T::INFINITY_BITS {
+            return None;
+        }
+        let exponent = T::exponent(bits);
+        multiply_by_power_of_two(top, -exponent);
+        exponents.push(exponent).ok()?;
+        bottom.fill(T::ZERO);
+        // The scaled column's lambda; an absolute one is in the units before the scaling.
+        let lambda = match config.regularization {
+            Regularization::Absolute(t) => scaled(t, -2 * exponent),
+            relative => relative.lambda(K::dot_wide(top, top)),
+        };
+        *bottom.get_mut(j)? = T::from_f64(sqrt(lambda));
+    }
+    let (top, bottom) = b.split_at_mut_checked(n)?;
+    let newest = residual(*window.last()?);
+    for (b, (newer, older)) in top.iter_mut().zip(newest.newer.iter().zip(newest.older)) {
+        *b = *newer - *older;
+    }
+    bottom.fill(T::ZERO);
+
+    let columns = Columns { values, rows, columns: m, stride: rows };
+    let rcond = Some(sqrt(config.drop_tolerance)).filter(|rcond| *rcond > 0.0);
+    let info = qr::solve::<T, K>(columns, b, x, rcond, rest).ok()?;
+    for ((gamma, x), exponent) in gamma.iter_mut().zip(x).zip(exponents) {
+        *gamma = scaled(x.to_f64(), -exponent);
+    }
+    Some(info.rank)
+}
+
+/// `column = newer - older`, of two residuals.
+fn subtract<T: Real>(column: &mut [T], newer: Difference<'_, T>, older: Difference<'_, T>) {
+    let newer = newer.newer.iter().zip(newer.older);
+    let older = older.newer.iter().zip(older.older);
+    for (place, ((a, b), (c, d))) in column.iter_mut().zip(newer.zip(older)) {
+        *place = (*a - *b) - (*c - *d);
+    }
+}
+
+fn scaled(x: f64, exponent: i32) -> f64 {
+    let mut x = [x];
+    multiply_by_power_of_two(&mut x, exponent);
+    let [x] = x;
+    x
 }
 
 /// Scales `gamma` down to the cap; true where it had to.

@@ -38,6 +38,9 @@ impl RunningState {
 /// Running average of vectors of `N` numbers with window `W`. RAM: `N size_of::<T>()` bytes, two
 /// float64 and an integer, all zeros when new, so that a `static` one takes no flash.
 ///
+/// `push` also refuses a vector so far from the mean that the squared distance overflows float64
+/// (or the difference `T`); `count` goes on beyond the window.
+///
 /// ```
 /// use aadl_core::average::{Average, RunningAverager};
 /// let mut average = RunningAverager::<1, 2>::new();
@@ -90,7 +93,8 @@ impl<const N: usize, const W: usize, T: Real> Average<T> for RunningAverager<N, 
     }
 }
 
-/// The same over borrowed memory, for lengths and windows known at run time and other kernels.
+/// [`RunningAverager`] over borrowed memory, for lengths and windows known at run time and other
+/// kernels.
 ///
 /// ```
 /// use aadl_core::average::{Average, RunningMut, RunningState};
@@ -126,12 +130,9 @@ impl<T: Real, K: Kernels> Average<T> for RunningMut<'_, T, K> {
     fn dimension(&self) -> usize {
         self.mean.len()
     }
-    /// Also an error: a vector so far from the mean that the square of the distance overflows
-    /// float64 (or the difference overflows `T`).
     fn push(&mut self, params: &[T]) -> Result<(), Error> {
         push::<T, K>(self.mean, self.window, self.state, params)
     }
-    /// All vectors pushed, also beyond the window.
     fn count(&self) -> usize {
         self.state.count
     }

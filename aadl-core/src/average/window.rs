@@ -76,7 +76,7 @@ impl<const N: usize, const W: usize, T: Real> Average<T> for Averager<N, W, T> {
     }
 }
 
-/// The same over borrowed memory, for lengths known at run time and other kernels.
+/// [`Averager`] over borrowed memory, for lengths known at run time and other kernels.
 ///
 /// ```
 /// use aadl_core::average::{Average, AveragerMut, WindowState};

@@ -179,3 +179,21 @@ impl Kernels for Portable {}
 pub fn first_non_finite<T: Real>(x: &[T]) -> Option<usize> {
     x.iter().position(|x| !x.is_finite())
 }
+
+/// `x *= 2^exponent`, by as many exact factors as the range of `T` asks for: nothing is rounded
+/// but what underflows.
+///
+/// ```
+/// let mut x = [1.5f32, 0.0];
+/// aadl_core::kernels::multiply_by_power_of_two(&mut x, -2);
+/// assert_eq!(x, [0.375, 0.0]);
+/// ```
+pub fn multiply_by_power_of_two<T: Real>(x: &mut [T], mut exponent: i32) {
+    while exponent != 0 {
+        let factor = T::power_of_two(exponent);
+        exponent -= T::exponent(factor.magnitude_bits());
+        for x in &mut *x {
+            *x *= factor;
+        }
+    }
+}

@@ -36,7 +36,7 @@
 //! from the right add `4 r^2 (n - r)` where `r < n`.
 
 use crate::error::{Error, check_length};
-use crate::kernels::{Kernels, first_non_finite};
+use crate::kernels::{Kernels, first_non_finite, multiply_by_power_of_two as scale};
 use crate::math::sqrt;
 use crate::real::Real;
 
@@ -500,17 +500,6 @@ fn swap<T>(x: &mut [T], i: usize, j: usize) {
 
 fn max<T: Real>(a: T, b: T) -> T {
     if b > a { b } else { a }
-}
-
-/// `x *= 2^exponent`, in as many factors as it takes; exact but for overflow and underflow.
-fn scale<T: Real>(x: &mut [T], mut exponent: i32) {
-    while exponent != 0 {
-        let factor = T::power_of_two(exponent);
-        exponent -= T::exponent(factor.magnitude_bits());
-        for x in &mut *x {
-            *x *= factor;
-        }
-    }
 }
 
 fn shift(x: f64, exponent: i32) -> f64 {

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `activation` | [`Activation`]: value and derivative, element by element |
 //! | `loss` | [`Loss`] and [`Targets`]: the loss of one sample and its gradient |
-//! | `network` | [`Layer`], [`Network`]: shapes, prediction, loss, gradient by backpropagation |
+//! | `network` | [`Layer`], [`Network`]: the table of layers and its sizes |
+//! | `evaluate` | [`Network::predict`], [`Network::loss`], [`Network::loss_and_gradient`] |
 //! | `init` | [`Init`]: seeded initial parameters, the same bits everywhere |
 //! | `classify` | [`argmax`], [`Network::count_correct`] |
 //!
@@ -43,12 +44,14 @@
 
 mod activation;
 mod classify;
+mod evaluate;
 mod init;
 mod loss;
 mod network;
 
 pub use activation::Activation;
 pub use classify::argmax;
+pub use evaluate::TILE;
 pub use init::{Biases, Init, Weights};
 pub use loss::{Loss, Targets};
-pub use network::{Layer, Network, TILE};
+pub use network::{Layer, Network};

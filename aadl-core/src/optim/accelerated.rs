@@ -4,7 +4,7 @@
 //! or adaptive scales it is not quite one (the map changes with the optimizer's own state), and
 //! acceleration of such optimizers rarely pays; around plain gradient descent it does.
 
-use crate::anderson::{Anderson, AndersonMut, Config, LossFn, Reason, Step};
+use crate::anderson::{Anderson, AndersonMut, Config, LossFn, Reason, Safeguard, Step};
 use crate::error::{Error, check_length};
 use crate::kernels::{Kernels, Portable, first_non_finite};
 use crate::optim::{Optimizer, Update};
@@ -28,6 +28,9 @@ pub trait Accelerators<T: Real> {
     /// How many groups there are.
     fn count(&self) -> usize;
 
+    /// Parameters of all groups together.
+    fn dimension(&self) -> usize;
+
     /// The accelerator of a group; none from [`Accelerators::count`] on.
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, Self::Kernels>>;
 }
@@ -37,6 +40,10 @@ impl<const N: usize, const M: usize, T: Real> Accelerators<T> for Anderson<N, M,
 
     fn count(&self) -> usize {
         1
+    }
+
+    fn dimension(&self) -> usize {
+        N
     }
 
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T>> {
@@ -51,6 +58,10 @@ impl<T: Real, A: Accelerators<T>> Accelerators<T> for &mut A {
         (**self).count()
     }
 
+    fn dimension(&self) -> usize {
+        (**self).dimension()
+    }
+
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
         (**self).get(group)
     }
@@ -61,6 +72,10 @@ impl<T: Real, A: Accelerators<T>> Accelerators<T> for [A] {
 
     fn count(&self) -> usize {
         self.iter().fold(0, |count, a| count + a.count())
+    }
+
+    fn dimension(&self) -> usize {
+        self.iter().fold(0, |dimension, a| dimension + a.dimension())
     }
 
     fn get(&mut self, mut group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
@@ -82,6 +97,10 @@ impl<T: Real, A: Accelerators<T>, const G: usize> Accelerators<T> for [A; G] {
         self.as_slice().count()
     }
 
+    fn dimension(&self) -> usize {
+        self.as_slice().dimension()
+    }
+
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
         self.as_mut_slice().get(group)
     }
@@ -94,6 +113,10 @@ impl<T: Real, A: Accelerators<T>, B: Accelerators<T, Kernels = A::Kernels>> Acce
 
     fn count(&self) -> usize {
         self.0.count() + self.1.count()
+    }
+
+    fn dimension(&self) -> usize {
+        self.0.dimension() + self.1.dimension()
     }
 
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
@@ -196,19 +219,17 @@ impl<O, A> Accelerated<O, A> {
         A: Accelerators<T>,
     {
         // All that can be wrong is found out before anything moves.
-        let mut total = 0;
+        check_length("params", self.accelerators.dimension(), params.len())?;
         let mut starting = false;
         for group in 0..self.accelerators.count() {
             if let Some(accelerator) = self.accelerators.get(group) {
                 accelerator.check(&self.config, accelerator.dimension(), loss.is_some())?;
-                total += accelerator.dimension();
                 starting |= accelerator.wants_start();
             }
         }
-        check_length("params", total, params.len())?;
-        check_length("grad", total, grad.len())?;
         if starting {
-            self.start(params, grad)?;
+            self.optimizer.check(params, grad)?;
+            self.start(params)?;
         }
 
         let mut update = self.optimizer.step(params, grad)?;
@@ -235,14 +256,12 @@ impl<O, A> Accelerated<O, A> {
     }
 
     /// Stores the point before the step for every group that begins a chain.
-    fn start<T: Real>(&mut self, params: &[T], grad: &[T]) -> Result<(), Error>
+    fn start<T: Real>(&mut self, params: &[T]) -> Result<(), Error>
     where
         A: Accelerators<T>,
     {
-        for (what, slice) in [("params", params), ("grad", grad)] {
-            if let Some(index) = first_non_finite(slice) {
-                return Err(Error::NonFinite { what, index });
-            }
+        if let Some(index) = first_non_finite(params) {
+            return Err(Error::NonFinite { what: "params", index });
         }
         let mut start = 0;
         for group in 0..self.accelerators.count() {
@@ -269,5 +288,13 @@ impl<T: Real, O: Optimizer<T>, A: Accelerators<T>> Optimizer<T> for Accelerated<
                 accelerator.reset();
             }
         }
+    }
+
+    fn check(&self, params: &[T], grad: &[T]) -> Result<(), Error> {
+        check_length("params", self.accelerators.dimension(), params.len())?;
+        if self.config.safeguard == Safeguard::Loss {
+            return Err(Error::LossRequired);
+        }
+        self.optimizer.check(params, grad)
     }
 }

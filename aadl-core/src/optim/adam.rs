@@ -101,7 +101,7 @@ impl Default for AdamConfig {
 
 /// Adam or AdamW over a state buffer `B` of [`AdamConfig::rows`] times as many numbers as there
 /// are parameters: means, then mean squares, then their maxima with AMSGrad.
-/// RAM: the buffer and 72 bytes.
+/// RAM: the buffer and 64 bytes.
 ///
 /// ```
 /// use aadl_core::optim::{Adam, AdamConfig, Optimizer};
@@ -200,7 +200,7 @@ impl<T: Real, B: AsRef<[T]> + AsMut<[T]>> Optimizer<T> for Adam<B> {
             let mut g = if maximize { -g } else { g };
             if has_decay {
                 if decoupled {
-                    *x = *x * shrink;
+                    *x *= shrink;
                 } else {
                     g += decay * *x;
                 }
