@@ -263,6 +263,8 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             if state.unconfirmed.is_some() {
                 return self.take_back(x);
             }
+            // Nobody knows how the next iterate will have come about.
+            state.interrupted = true;
             return state.stats.reject(Reason::NonFiniteIterate);
         }
         let residual = self.newest_residual(config, x);

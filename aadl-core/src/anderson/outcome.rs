@@ -26,7 +26,8 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reason {
-    /// The parameters that came in are NaN or infinite. They were not stored.
+    /// The parameters that came in are NaN or infinite. They were not stored, and the next iterate
+    /// begins a new chain.
     NonFiniteIterate,
     /// The accelerated point, or an inner product on the way to it, would be NaN or infinite.
     NonFinitePoint,
@@ -39,7 +40,7 @@ pub enum Reason {
     ResidualGrew,
     /// The newest residual is zero: the iterate is a fixed point already.
     ZeroResidual,
-    /// No column could be used: all residuals are the same.
+    /// No column could be used: all residuals are the same, up to rounding.
     NoColumns,
 }
 

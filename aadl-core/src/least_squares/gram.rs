@@ -8,10 +8,16 @@
 //! `(dF'dF)_ij = G_{i+1,j+1} - G_{i+1,j} - G_{i,j+1} + G_ij`, `(dF'f_m)_i = G_{i+1,m} - G_{i,m}`,
 //!
 //! so that one row of dots an iterate suffices. They are formed in float64: the differences cancel,
-//! which is why `G` must be exact (or summed in float64).
+//! which is why `G` must be exact (or summed in float64). A squared norm `||df_j||^2` that is within
+//! the rounding of the numbers it comes from says nothing (it may even be negative): it is set to
+//! 0, a column for the solver to drop.
 //!
 //! Memory: `depth * depth` float64. `G` takes the lower triangle, diagonal included, by rows; the
 //! system, one smaller, is built and factored in the triangle above it.
+
+/// `||df||^2` relative to `||f||^2` of both its residuals below which rounding has eaten it: each of
+/// the three inner products is off by half a unit in the last place at least.
+const CANCELLED: f64 = 2.0 * f64::EPSILON;
 
 /// The Gram matrix of the residuals of a ring, by slot, and the room above its diagonal.
 #[derive(Debug)]
@@ -55,8 +61,12 @@ impl<'a> GramMatrix<'a> {
         }
         for (c, (older_c, newer_c)) in pairs() {
             for (r, (older_r, newer_r)) in pairs().skip(c) {
-                let element = (self.at(newer_r, newer_c) - self.at(newer_r, older_c))
+                let mut element = (self.at(newer_r, newer_c) - self.at(newer_r, older_c))
                     - (self.at(older_r, newer_c) - self.at(older_r, older_c));
+                let both = self.at(newer_c, newer_c) + self.at(older_c, older_c);
+                if r == c && element <= CANCELLED * both {
+                    element = 0.0;
+                }
                 // Element (r, c) stands in row c, column r + 1, which is above the diagonal.
                 if let Some(place) = self.elements.get_mut(c * self.depth + r + 1) {
                     *place = element;

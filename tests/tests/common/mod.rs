@@ -1,6 +1,6 @@
 //! What several test files share: random data, accelerators on vectors, a dense least squares and
 //! the one table of tolerances.
-#![allow(dead_code)] // every test file is a crate of its own and takes what it needs
+#![allow(dead_code, unreachable_pub)] // every test file is a crate of its own and takes what it needs
 
 use std::collections::VecDeque;
 
@@ -15,10 +15,8 @@ pub mod tolerance {
     pub const TEXTBOOK: f64 = 1e-10;
     /// Residuals of a linear problem against GMRES, relative to the first one.
     pub const GMRES: f64 = 1e-10;
-    /// One accelerated point from exact integer data, relative to the largest number stored.
-    pub const POINT_F64: f64 = 1e-10;
-    /// The same in float32: the combination rounds.
-    pub const POINT_F32: f64 = 1e-5;
+    /// One accelerated point, in multiples of its first-order rounding error.
+    pub const ROUNDINGS: f64 = 4.0;
     /// Solutions of well-conditioned dense systems in float64.
     pub const DENSE: f64 = 1e-11;
     /// Squared residual norms in float64, relative to that of the right-hand side.
@@ -112,10 +110,19 @@ impl<T: Real> Borrowed<T> {
     }
 }
 
+/// Of [`least_squares`].
+#[derive(Clone, Debug)]
+pub struct Solution {
+    pub x: Vec<f64>,
+    /// Squared norm of the residual.
+    pub norm2: f64,
+    /// Of the smallest angle between a column taken and those before it.
+    pub sine: f64,
+}
+
 /// `min || A x - b ||` by modified Gram-Schmidt with column pivoting and reorthogonalisation.
-/// Columns whose remainder is below `tolerance` times their norm get the unknown 0. Returns `x`
-/// and the squared residual norm.
-pub fn least_squares(columns: &[Vec<f64>], b: &[f64], tolerance: f64) -> (Vec<f64>, f64) {
+/// Columns whose remainder is below `tolerance` times their norm get the unknown 0.
+pub fn least_squares(columns: &[Vec<f64>], b: &[f64], tolerance: f64) -> Solution {
     let n = columns.len();
     let norms: Vec<f64> = columns.iter().map(|c| norm(c)).collect();
     let mut rest: Vec<Vec<f64>> = columns.to_vec();
@@ -124,6 +131,7 @@ pub fn least_squares(columns: &[Vec<f64>], b: &[f64], tolerance: f64) -> (Vec<f6
     let mut order = Vec::new();
     let mut residual = b.to_vec();
     let mut z = Vec::new();
+    let mut sine = 1.0f64;
     for k in 0..n {
         let remainder = |j: &usize| if norms[*j] > 0.0 { norm(&rest[*j]) / norms[*j] } else { 0.0 };
         let best = (0..n)
@@ -133,6 +141,7 @@ pub fn least_squares(columns: &[Vec<f64>], b: &[f64], tolerance: f64) -> (Vec<f6
         if !(remainder(&best) > tolerance) {
             break;
         }
+        sine = sine.min(remainder(&best));
         order.push(best);
         let length = norm(&rest[best]);
         let q: Vec<f64> = rest[best].iter().map(|x| x / length).collect();
@@ -157,7 +166,7 @@ pub fn least_squares(columns: &[Vec<f64>], b: &[f64], tolerance: f64) -> (Vec<f6
         let known: f64 = order[k + 1..].iter().map(|j| r[k][*j] * x[*j]).sum();
         x[order[k]] = (z[k] - known) / r[k][order[k]];
     }
-    (x, norm(&residual).powi(2))
+    Solution { x, norm2: norm(&residual).powi(2), sine }
 }
 
 /// The textbook: Anderson mixing of stored pairs of a point and its residual, the residual
@@ -194,8 +203,8 @@ impl Textbook {
         self.pairs.len()
     }
 
-    /// The mixed point, and the squared norm of the mixed residual; none of fewer than two pairs.
-    pub fn mixed(&self, relaxation: f64, tolerance: f64) -> Option<(Vec<f64>, f64)> {
+    /// The mixed point and the least squares behind it; none of fewer than two pairs.
+    pub fn mixed(&self, relaxation: f64, tolerance: f64) -> Option<(Vec<f64>, Solution)> {
         if self.pairs.len() < 2 {
             return None;
         }
@@ -205,14 +214,14 @@ impl Textbook {
         let df: Vec<_> = pairs().map(|(old, new)| difference(&new.2, &old.2)).collect();
         let dx: Vec<_> = pairs().map(|(old, new)| difference(&new.1, &old.1)).collect();
         let (_, x, f) = self.pairs.back().unwrap();
-        let (gamma, norm2) = least_squares(&df, f, tolerance);
+        let solution = least_squares(&df, f, tolerance);
         let mut next: Vec<f64> = x.iter().zip(f).map(|(x, f)| x + relaxation * f).collect();
-        for ((dx, df), gamma) in dx.iter().zip(&df).zip(&gamma) {
+        for ((dx, df), gamma) in dx.iter().zip(&df).zip(&solution.x) {
             for ((next, dx), df) in next.iter_mut().zip(dx).zip(df) {
                 *next -= gamma * (dx + relaxation * df);
             }
         }
-        Some((next, norm2))
+        Some((next, solution))
     }
 }
 
