@@ -1,8 +1,16 @@
-//! `aadl verify` as a library: recorded runs of AADL pass, and faults put into them do not.
+//! `aadl verify` as a library: recorded runs of AADL pass, and faults put into them do not. And what
+//! no recorded run shows of the compatible mode: float32, NaN.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use aadl_core::Real;
+use aadl_core::optim::SgdConfig;
+use aadl_host::compat::{
+    Aadl, AccelerationType, Base, Settings, build_optimizer, extrapolate_normal_equation,
+    extrapolate_qr,
+};
 use aadl_host::verify::{Error, Report, run};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -241,4 +249,57 @@ fn equal_ways_to_write_a_file_pass() {
     assert!(only(&file).pass);
     file["optimizer"]["betas"] = json!([[0.9, 0.999], [0.8, 0.999]]);
     assert!(!only(&file).pass);
+}
+
+/// Eight steps of AADL, in `T`, on a quadratic; the events and the parameters.
+fn eight_steps<T: Real>(kind: AccelerationType) -> (Vec<String>, Vec<f64>) {
+    let settings = Settings {
+        acceleration_type: kind,
+        relaxation: 0.5,
+        history_depth: 4,
+        frequency: 2,
+        reg_acc: 1e-4,
+        average: true,
+        ..Settings::default()
+    };
+    let sgd = Base::Sgd(SgdConfig { lr: 0.125, ..SgdConfig::DEFAULT });
+    let group = |range: Range<usize>| (range.clone(), build_optimizer(&sgd, range.len()).unwrap());
+    let mut aadl = Aadl::<T>::new(settings, vec![group(0..2), group(2..3)]).unwrap();
+    let mut x = [3.0, -2.0, 1.0].map(T::from_f64);
+    let weights = [1.0, 4.0, 2.0].map(T::from_f64);
+    let mut events = Vec::new();
+    for _ in 0..8 {
+        let grad = [x[0] * weights[0], x[1] * weights[1], x[2] * weights[2]];
+        let mut loss = |x: &[T]| {
+            x[0] * x[0] * weights[0] + x[1] * x[1] * weights[1] + x[2] * x[2] * weights[2]
+        };
+        let happened = aadl.step(&mut x, &grad, Some(&mut loss)).unwrap();
+        events.extend(happened.iter().map(ToString::to_string));
+    }
+    (events, x.iter().map(|x| x.to_f64()).collect())
+}
+
+#[test]
+fn float32_does_the_same_to_its_precision() {
+    for kind in [AccelerationType::Anderson, AccelerationType::AndersonNormalEquation] {
+        let (events, x) = eight_steps::<f64>(kind);
+        let (single_events, single_x) = eight_steps::<f32>(kind);
+        assert_eq!(events, single_events);
+        for event in ["store", "acc0", "avg0"] {
+            assert!(events.iter().any(|e| e == event), "{event}: {events:?}");
+        }
+        for (x, single) in x.iter().zip(&single_x) {
+            assert!((x - single).abs() <= 1e-5, "{x} {single}");
+        }
+    }
+}
+
+/// Without finite checks a NaN goes through; nothing panics.
+#[test]
+fn nan_goes_through_the_extrapolation() {
+    let iterates: [&[f64]; 4] = [&[1.0, 2.0], &[f64::NAN, 1.0], &[0.5, 0.5], &[0.25, 0.25]];
+    for extrapolate in [extrapolate_qr::<f64>, extrapolate_normal_equation::<f64>] {
+        let found = extrapolate(&iterates, 0.5, 0.0).unwrap();
+        assert!(found.gamma.iter().chain(&found.point).all(|x| x.is_nan()));
+    }
 }
