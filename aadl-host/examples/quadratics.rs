@@ -34,7 +34,9 @@ impl Quadratic {
     fn new(condition: f64, seed: u64) -> Self {
         let mut random = Random::new(seed);
         Self {
-            eigenvalues: (0..N).map(|i| condition.powf(i as f64 / (N as f64 - 1.0) - 1.0)).collect(),
+            eigenvalues: (0..N)
+                .map(|i| condition.powf(i as f64 / (N as f64 - 1.0) - 1.0))
+                .collect(),
             b: (0..N).map(|_| random.normal::<f64, Libm>()).collect(),
         }
     }
@@ -45,7 +47,8 @@ impl Quadratic {
     }
 
     fn map(&self, x: &mut [f64]) {
-        x.iter_mut().zip(self.gradient(x)).for_each(|(x, g)| *x -= g);
+        let gradient = self.gradient(x);
+        x.iter_mut().zip(gradient).for_each(|(x, g)| *x -= g);
     }
 
     fn loss(&self, x: &[f64]) -> f64 {
@@ -69,12 +72,13 @@ impl Quadratic {
     }
 
     fn accelerated(&self, depth: usize) -> Option<u32> {
-        let mut accelerator = AndersonVec::new(N, depth).ok()?;
+        let mut accelerator = AndersonVec::<f64>::new(N, depth).ok()?;
         let mut x = vec![0.0; N];
         let tolerance = TOLERANCE * norm(&self.b);
         let config = &Config::DEFAULT;
         let map = |x: &mut [f64]| self.map(x);
-        let solution = solve(&mut accelerator.view(), config, &mut x, tolerance, LIMIT, map).ok()?;
+        let solution =
+            solve(&mut accelerator.view(), config, &mut x, tolerance, LIMIT, map).ok()?;
         (solution.stop == Stop::Converged).then_some(solution.evaluations)
     }
 
@@ -87,7 +91,7 @@ impl Quadratic {
             ..Settings::default()
         };
         let descent = Base::Sgd(SgdConfig { lr: 1.0, ..SgdConfig::DEFAULT });
-        let mut aadl = Aadl::new(settings, vec![(0..N, Box::new(descent.build(N).ok()?))]).ok()?;
+        let mut aadl = Aadl::new(settings, vec![(0..N, descent.build(N).ok()?)]).ok()?;
         let mut x = vec![0.0; N];
         for evaluations in 1..=LIMIT {
             let gradient = self.gradient(&x);

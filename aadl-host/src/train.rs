@@ -8,71 +8,16 @@ use std::time::{Duration, Instant};
 
 use aadl_core::anderson::{Config, Stats};
 use aadl_core::nn::{Init, Loss, Network, Targets};
-use aadl_core::optim::{Accelerated, Adam, AdamConfig, Optimizer, Sgd, SgdConfig, Update};
+use aadl_core::optim::{Accelerated, Optimizer, Update};
 use aadl_core::random::Random;
 use aadl_core::{Error, Real};
 
 use crate::data::{Dataset, Labels};
+use crate::optim::Base;
 use crate::owned::AndersonVec;
 
 /// Cost of a forward pass, in evaluation equivalents.
 pub const FORWARD: f64 = 1.0 / 3.0;
-
-/// The optimizer whose steps may be accelerated.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Base {
-    /// Gradient descent, with momentum or without.
-    Sgd(SgdConfig),
-    /// Adam or AdamW.
-    Adam(AdamConfig),
-}
-
-impl Base {
-    /// Numbers of state for each parameter.
-    pub const fn rows(&self) -> usize {
-        match self {
-            Self::Sgd(config) => config.rows(),
-            Self::Adam(config) => config.rows(),
-        }
-    }
-
-    fn build(&self, params: usize) -> Result<Built, Error> {
-        let state = vec![0.0; self.rows() * params];
-        Ok(match *self {
-            Self::Sgd(config) => Built::Sgd(Sgd::new(config, state)?),
-            Self::Adam(config) => Built::Adam(Adam::new(config, state)?),
-        })
-    }
-}
-
-/// A [`Base`] with its state.
-enum Built {
-    Sgd(Sgd<Vec<f32>>),
-    Adam(Adam<Vec<f32>>),
-}
-
-impl Optimizer<f32> for Built {
-    fn step(&mut self, params: &mut [f32], grad: &[f32]) -> Result<Update, Error> {
-        match self {
-            Self::Sgd(sgd) => sgd.step(params, grad),
-            Self::Adam(adam) => adam.step(params, grad),
-        }
-    }
-
-    fn reset(&mut self) {
-        match self {
-            Self::Sgd(sgd) => Optimizer::<f32>::reset(sgd),
-            Self::Adam(adam) => Optimizer::<f32>::reset(adam),
-        }
-    }
-
-    fn check(&self, params: &[f32], grad: &[f32]) -> Result<(), Error> {
-        match self {
-            Self::Sgd(sgd) => sgd.check(params, grad),
-            Self::Adam(adam) => adam.check(params, grad),
-        }
-    }
-}
 
 /// How to train.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -143,7 +88,8 @@ pub fn train(
     let mut random = Random::new(seed);
     let mut params = vec![0.0f32; n];
     network.init(Init::PYTORCH, &mut random, &mut params)?;
-    let mut optimizer = Stepper::new(method, n)?;
+    let mut base = method.base.build(n)?;
+    let mut optimizer = Stepper::new(&mut *base, method.acceleration, n)?;
     let batch = method.batch.unwrap_or(set.len()).clamp(1, set.len().max(1));
     let mut batches = Batches::new(set, batch);
     let (mut grad, mut scratch) = (vec![0.0; n], vec![0.0; network.scratch(64)]);
@@ -194,7 +140,7 @@ pub fn train(
 }
 
 /// The end of a run that overflowed.
-fn finish(mut points: Vec<Point>, now: Point, params: Vec<f32>, mut optimizer: Stepper) -> Run {
+fn finish(mut points: Vec<Point>, now: Point, params: Vec<f32>, mut optimizer: Stepper<'_>) -> Run {
     points.push(Point { loss: f64::INFINITY, ..now });
     Run { points, params, stats: optimizer.stats() }
 }
@@ -207,21 +153,22 @@ fn overflow_is_infinite<T: Real>(loss: Result<T, Error>) -> Result<T, Error> {
 }
 
 /// The optimizer of a [`Method`], accelerated or not.
-enum Stepper {
-    Plain(Built),
-    Accelerated(Box<Accelerated<Built, AndersonVec<f32>>>),
+enum Stepper<'a> {
+    Plain(&'a mut dyn Optimizer<f32>),
+    Accelerated(Accelerated<&'a mut dyn Optimizer<f32>, AndersonVec<f32>>),
 }
 
-impl Stepper {
-    fn new(method: &Method, params: usize) -> Result<Self, Error> {
-        let base = method.base.build(params)?;
-        Ok(match method.acceleration {
+impl<'a> Stepper<'a> {
+    fn new(
+        base: &'a mut dyn Optimizer<f32>,
+        acceleration: Option<(Config, usize)>,
+        params: usize,
+    ) -> Result<Self, Error> {
+        Ok(match acceleration {
             None => Self::Plain(base),
-            Some((config, depth)) => Self::Accelerated(Box::new(Accelerated::new(
-                base,
-                AndersonVec::new(params, depth)?,
-                config,
-            )?)),
+            Some((config, depth)) => {
+                Self::Accelerated(Accelerated::new(base, AndersonVec::new(params, depth)?, config)?)
+            }
         })
     }
 

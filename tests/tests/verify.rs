@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use aadl_core::Real;
 use aadl_core::optim::SgdConfig;
 use aadl_host::compat::{
-    Aadl, AccelerationType, Base, Settings, build_optimizer, extrapolate_normal_equation,
-    extrapolate_qr,
+    Aadl, AccelerationType, Settings, extrapolate_normal_equation, extrapolate_qr,
 };
+use aadl_host::optim::Base;
 use aadl_host::verify::{Error, Report, run};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -263,7 +263,7 @@ fn eight_steps<T: Real>(kind: AccelerationType) -> (Vec<String>, Vec<f64>) {
         ..Settings::default()
     };
     let sgd = Base::Sgd(SgdConfig { lr: 0.125, ..SgdConfig::DEFAULT });
-    let group = |range: Range<usize>| (range.clone(), build_optimizer(&sgd, range.len()).unwrap());
+    let group = |range: Range<usize>| (range.clone(), sgd.build(range.len()).unwrap());
     let mut aadl = Aadl::<T>::new(settings, vec![group(0..2), group(2..3)]).unwrap();
     let mut x = [3.0, -2.0, 1.0].map(T::from_f64);
     let weights = [1.0, 4.0, 2.0].map(T::from_f64);

@@ -9,8 +9,9 @@ use aadl_core::anderson::{Anderson, Config};
 use aadl_core::nn::{Activation, Layer, Loss, Network};
 use aadl_core::optim::{AdamConfig, SgdConfig};
 use aadl_host::data::{DataError, Dataset, Scaling, Split};
+use aadl_host::optim::Base;
 use aadl_host::report::{Cell, Chart, Panel, Series, Table, write_whole};
-use aadl_host::train::{Base, Method, Run, train};
+use aadl_host::train::{Method, Run, train};
 
 use super::{FAILURE, INTERRUPTED, SUCCESS, USAGE};
 

@@ -28,7 +28,6 @@
 //! dependent columns are dropped. A gradient that is not finite is an error of the base optimizer
 //! here.
 
-mod base;
 mod extrapolate;
 
 use std::collections::VecDeque;
@@ -38,7 +37,6 @@ use std::ops::Range;
 use aadl_core::optim::Optimizer;
 use aadl_core::{Error, Real};
 
-pub use base::{Base, build_optimizer};
 pub use extrapolate::{Extrapolation, extrapolate_normal_equation, extrapolate_qr};
 
 /// How the next point is extrapolated.
@@ -165,12 +163,13 @@ struct Group<T> {
 /// ```
 /// use aadl_core::optim::SgdConfig;
 /// use aadl_host::compat::*;
+/// use aadl_host::optim::Base;
 /// let settings = Settings {
 ///     acceleration_type: AccelerationType::Anderson,
 ///     relaxation: 1.0,
 ///     ..Settings::default()
 /// };
-/// let sgd = build_optimizer(&Base::Sgd(SgdConfig { lr: 0.05, ..SgdConfig::DEFAULT }), 2)?;
+/// let sgd = Base::Sgd(SgdConfig { lr: 0.05, ..SgdConfig::DEFAULT }).build(2)?;
 /// let mut aadl = Aadl::new(settings, vec![(0..2, sgd)])?;
 /// let mut x = [3.0, -2.0];
 /// for _ in 0..60 {

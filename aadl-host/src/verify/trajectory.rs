@@ -7,7 +7,8 @@ use aadl_core::optim::{AdamConfig, Optimizer, RmsPropConfig, SgdConfig};
 use super::Outcome;
 use super::problem::Problem;
 use super::reader::{Read, Reader};
-use crate::compat::{Aadl, AccelerationType, Base, Settings, build_optimizer};
+use crate::compat::{Aadl, AccelerationType, Settings};
+use crate::optim::Base;
 
 /// Largest deviation of the parameters, and of the loss, that passes.
 const TOLERANCE: f64 = 1e-8;
@@ -37,8 +38,8 @@ pub(super) fn check(file: &Reader<'_>) -> Read<Outcome> {
 
     let mut members = Vec::new();
     for (range, base) in groups.into_iter().zip(&bases) {
-        let optimizer: Box<dyn Optimizer<f64>> = build_optimizer(base, range.len())
-            .or_else(|error| file.get("optimizer")?.error(error))?;
+        let optimizer: Box<dyn Optimizer<f64>> =
+            base.build(range.len()).or_else(|error| file.get("optimizer")?.error(error))?;
         members.push((range, optimizer));
     }
     let mut aadl =
