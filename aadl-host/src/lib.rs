@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`owned`] | owners on the heap, for sizes known at run time |
+//! | [`optim`] | the core's optimizers, chosen at run time |
 //! | [`compat`] | AADL, the Python package, exactly as it is, faults included |
 //! | [`verify`] | recorded runs of AADL, replayed in compatible mode |
 //! | [`data`] | small real data sets, and the user's own |
@@ -12,6 +13,7 @@
 
 pub mod compat;
 pub mod data;
+pub mod optim;
 pub mod owned;
 pub mod report;
 pub mod train;

@@ -16,12 +16,15 @@ struct Aadl {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Train a tiny network on real data, with acceleration and without, and compare
+    Demo(cli::demo::Arguments),
     /// Replay recorded runs of AADL (the Python package) and compare
     Verify(cli::verify::Arguments),
 }
 
 fn main() -> ExitCode {
     ExitCode::from(match Aadl::parse().command {
+        Command::Demo(arguments) => arguments.run(),
         Command::Verify(arguments) => arguments.run(),
     })
 }

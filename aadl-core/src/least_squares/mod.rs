@@ -2,6 +2,7 @@
 //! solves them, [`qr`] solves the same problem from the columns themselves.
 
 pub mod cholesky;
+mod condition;
 pub mod gram;
 pub mod qr;
 

@@ -9,11 +9,7 @@
 //!   done is longest, and reflects it onto one element, `H = I - tau v v'` with `v_0 = 1`. `b` is
 //!   reflected along, into `c = Q'b`.
 //! - The rank is the number of leading columns of `R` whose smallest and largest singular value
-//!   have a ratio of at least `rcond`. Both are followed by incremental condition estimation
-//!   (Bischof, SIAM J. Matrix Anal. Appl. 11, 1990): if `y` is the approximate left singular vector
-//!   of the columns taken, `y'R = sigma`, and the next column is `(w, gamma)`, the next vector is
-//!   sought as `(s y, t)`, `s^2 + t^2 = 1`. Its `sigma` is a singular value of the 2 x 2 matrix
-//!   `[sigma, y'w; 0, gamma]`.
+//!   have a ratio of at least `rcond`. Both are followed by incremental condition estimation.
 //! - With fewer independent columns than columns, `[R11 R12] = [T 0] Z` by reflections from the
 //!   right, and `x = P Z' [T^-1 c; 0]` is the minimiser of least norm; else `x = P R^-1 c`.
 //!
@@ -22,14 +18,12 @@
 //! 1. `A` and `b` are each scaled by a power of two so that their largest element lies in [1, 2).
 //!    Nothing overflows or underflows that matters, and a problem multiplied by a power of two has
 //!    the same `x` to the bit.
-//! 2. The rank is decided before a column is reflected, so the factorization ends with the last
+//! 2. The rank is decided before a column is moved and reflected, so the factorization ends with the last
 //!    column that counts, and noise is never normalised into a direction.
 //! 3. Column lengths are downdated, and taken anew once `sqrt(EPSILON)` of the original is left
 //!    (Drmac & Bujanovic, ACM Trans. Math. Softw. 35, 2008), as in LAPACK since 3.1: the same
 //!    pivots come out where lengths nearly tie.
-//! 4. The smaller singular value is raised by the rounding error of its own 2 x 2 problem, also as
-//!    in LAPACK, which matters where it is near the threshold.
-//! 5. `rcond` below `EPSILON^2` counts as `EPSILON^2`: squares of shorter columns could underflow.
+//! 4. `rcond` below `EPSILON^2` counts as `EPSILON^2`: squares of shorter columns could underflow.
 //!
 //! Cost, with `m` rows, `n` columns and rank `r`: `4 m n r - 2 r^2 (m + n) + 4 r^3 / 3` floating
 //! point operations, and each step reads the columns left twice and writes them once. The reflections
@@ -37,6 +31,7 @@
 
 use crate::error::{Error, check_length};
 use crate::kernels::{Kernels, first_non_finite, multiply_by_power_of_two as scale};
+use crate::least_squares::condition::{Extended, max, set};
 use crate::math::sqrt;
 use crate::real::Real;
 
@@ -254,6 +249,26 @@ fn factor<T: Real, K: Kernels>(
     let (mut low, mut high) = (T::ZERO, T::ZERO);
     for k in 0..a.rows.min(a.columns) {
         let pivot = first_longest(lengths, k);
+        let (above, below) = a.column(pivot).split_at_checked(k).unwrap_or_default();
+        let diagonal = reflected(below.first(), K::dot(below, below));
+        if diagonal == T::ZERO {
+            return k;
+        }
+        if k == 0 {
+            (low, high) = (diagonal.abs(), diagonal.abs());
+            set(smallest, 0, T::ONE);
+            set(largest, 0, T::ONE);
+        } else {
+            let along = |y: &[T]| K::dot(y.get(..k).unwrap_or_default(), above);
+            let next_low = Extended::smaller(low, along(smallest), diagonal);
+            let next_high = Extended::larger(high, along(largest), diagonal);
+            if next_high.sigma * rcond > next_low.sigma {
+                return k;
+            }
+            next_low.extend(smallest, k);
+            next_high.extend(largest, k);
+            (low, high) = (next_low.sigma, next_high.sigma);
+        }
         if pivot != k {
             let (left, right) = a.pair_mut(k, pivot);
             for (left, right) in left.iter_mut().zip(right) {
@@ -262,31 +277,7 @@ fn factor<T: Real, K: Kernels>(
             swap(lengths, k, pivot);
             swap(originals, k, pivot);
         }
-        if let Some(place) = swaps.get_mut(k) {
-            *place = T::from_f64(pivot as f64);
-        }
-
-        let (above, below) = a.column(k).split_at_checked(k).unwrap_or_default();
-        let diagonal = reflected(below.first(), K::dot(below, below));
-        if k == 0 {
-            low = diagonal.abs();
-            high = low;
-            if low == T::ZERO {
-                return 0;
-            }
-            set(smallest, 0, T::ONE);
-            set(largest, 0, T::ONE);
-        } else {
-            let along = |y: &[T]| K::dot(y.get(..k).unwrap_or_default(), above);
-            let next_low = Extended::smaller(low, along(smallest), diagonal);
-            let next_high = Extended::larger(high, along(largest), diagonal);
-            if next_high.sigma * rcond > next_low.sigma || diagonal == T::ZERO {
-                return k;
-            }
-            next_low.extend(smallest, k);
-            next_high.extend(largest, k);
-            (low, high) = (next_low.sigma, next_high.sigma);
-        }
+        set(swaps, k, T::from_f64(pivot as f64));
         reflect::<T, K>(a, b, k, diagonal);
         downdate::<T, K>(a, k, lengths, originals);
     }
@@ -402,72 +393,6 @@ fn gather<T: Real>(a: &Columns<'_, T>, i: usize, rank: usize, row: &mut [T]) {
     }
 }
 
-/// One step of incremental condition estimation.
-struct Extended<T> {
-    sigma: T,
-    s: T,
-    t: T,
-}
-
-impl<T: Real> Extended<T> {
-    /// Singular values of `[sigma, alpha; 0, gamma]`, larger and smaller, and the left singular
-    /// vector `(s, t)` of the larger one. With `f`, `h` the diagonal's magnitudes, the sum of the
-    /// two is `hypot(f + h, alpha)`, the difference `hypot(f - h, alpha)`, the product `f h`: no
-    /// cancellation. The vector is that of the symmetric 2 x 2 matrix by a Jacobi rotation.
-    fn both(sigma: T, alpha: T, gamma: T) -> (T, T, [T; 2]) {
-        let h = gamma.abs();
-        let (sum, difference) = (sigma + h, sigma - h);
-        let square = alpha * alpha;
-        let twice = sqrt(sum * sum + square) + sqrt(difference * difference + square);
-        if twice == T::ZERO {
-            return (T::ZERO, T::ZERO, [T::ONE, T::ZERO]);
-        }
-        let larger = twice * T::from_f64(0.5);
-        let smaller = sigma * (h / larger);
-        // Diagonal elements differ by `excess`; the off-diagonal one is alpha gamma.
-        let excess = difference * sum + square;
-        let off = alpha * gamma;
-        let tangent = if off == T::ZERO {
-            T::ZERO
-        } else {
-            let zeta = excess.abs() / (off + off);
-            sign(zeta) / (zeta.abs() + sqrt(T::ONE + zeta * zeta))
-        };
-        let cosine = T::ONE / sqrt(T::ONE + tangent * tangent);
-        let sine = cosine * tangent;
-        (larger, smaller, if excess > T::ZERO { [cosine, sine] } else { [sine, cosine] })
-    }
-
-    fn larger(sigma: T, alpha: T, gamma: T) -> Self {
-        let (larger, _, [s, t]) = Self::both(sigma, alpha, gamma);
-        Self { sigma: larger, s, t }
-    }
-
-    fn smaller(sigma: T, alpha: T, gamma: T) -> Self {
-        let (_, mut smaller, [s, t]) = Self::both(sigma, alpha, gamma);
-        // Deviation 4; none where the 2 x 2 problem is as good as diagonal, or one row of it zero.
-        let unit = T::EPSILON * T::from_f64(0.5);
-        let (g, h) = (alpha.abs(), gamma.abs());
-        if g > unit * sigma && h > unit * sigma && sigma > unit * max(g, h) {
-            let norm2 = max(sigma * sigma + g * g, h * h) + g * h;
-            smaller = sqrt(smaller * smaller + T::EPSILON * T::EPSILON * norm2);
-        }
-        Self { sigma: smaller, s: -t, t: s }
-    }
-
-    /// The vector of `k` elements becomes the extended one.
-    fn extend(&self, vector: &mut [T], k: usize) {
-        for y in vector.iter_mut().take(k) {
-            *y *= self.s;
-        }
-        set(vector, k, self.t);
-    }
-}
-
-fn sign<T: Real>(x: T) -> T {
-    if x < T::ZERO { -T::ONE } else { T::ONE }
-}
-
 /// The element onto which a vector with this first element and squared norm is reflected: of the
 /// other sign, so that forming `v` does not cancel.
 fn reflected<T: Real>(first: Option<&T>, norm2: T) -> T {
@@ -490,20 +415,10 @@ fn tail<T>(x: &[T], from: usize) -> &[T] {
     x.get(from..).unwrap_or_default()
 }
 
-fn set<T>(x: &mut [T], i: usize, value: T) {
-    if let Some(x) = x.get_mut(i) {
-        *x = value;
-    }
-}
-
 fn swap<T>(x: &mut [T], i: usize, j: usize) {
     if let Ok([a, b]) = x.get_disjoint_mut([i, j]) {
         core::mem::swap(a, b);
     }
-}
-
-fn max<T: Real>(a: T, b: T) -> T {
-    if b > a { b } else { a }
 }
 
 fn shift(x: f64, exponent: i32) -> f64 {

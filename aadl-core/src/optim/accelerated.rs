@@ -125,6 +125,45 @@ impl<T: Real, A: Accelerators<T>, B: Accelerators<T, Kernels = A::Kernels>> Acce
     }
 }
 
+/// Accelerators with scratch for [`Solver::Qr`](crate::anderson::Solver::Qr), which the groups
+/// share: [`AndersonMut::qr_scratch`] of the largest.
+///
+/// ```
+/// use aadl_core::anderson::{Anderson, AndersonMut, Config, Solver};
+/// use aadl_core::optim::{Accelerated, Optimizer, Sgd, SgdConfig, WithScratch};
+/// let scratch = [0.0; AndersonMut::<f32>::qr_scratch(2, 5)];
+/// let accelerator = WithScratch { accelerators: Anderson::<2, 5>::new(), scratch };
+/// let config = Config { solver: Solver::Qr, ..Config::DEFAULT };
+/// let sgd = Sgd::new(SgdConfig { lr: 0.1, ..SgdConfig::DEFAULT }, [])?;
+/// let mut optimizer = Accelerated::new(sgd, accelerator, config)?;
+/// optimizer.step(&mut [1.0, 2.0], &[1.0, 2.0])?;
+/// # Ok::<(), aadl_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct WithScratch<A, S> {
+    /// The accelerators.
+    pub accelerators: A,
+    /// An array, a slice, a `Vec`; its values do not matter.
+    pub scratch: S,
+}
+
+impl<T: Real, A: Accelerators<T>, S: AsMut<[T]>> Accelerators<T> for WithScratch<A, S> {
+    type Kernels = A::Kernels;
+
+    fn count(&self) -> usize {
+        self.accelerators.count()
+    }
+
+    fn dimension(&self) -> usize {
+        self.accelerators.dimension()
+    }
+
+    fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
+        let accelerator = self.accelerators.get(group)?;
+        Some(accelerator.with_scratch(self.scratch.as_mut()))
+    }
+}
+
 /// An optimizer with acceleration after each of its steps. It is an [`Optimizer`] itself.
 ///
 /// The accelerators may be given by value or, so that they stay in a `static`, by `&mut`. The

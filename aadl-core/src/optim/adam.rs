@@ -181,8 +181,10 @@ impl<T: Real, B: AsRef<[T]> + AsMut<[T]>> Optimizer<T> for Adam<B> {
         }
         self.corrections.0 = beta1 * self.corrections.0 + (1.0 - beta1);
         self.corrections.1 = beta2 * self.corrections.1 + (1.0 - beta2);
-        let size = T::from_f64(-(lr / self.corrections.0));
-        let root = T::from_f64(sqrt(self.corrections.1));
+        // PyTorch rounds beta^t before it subtracts: the same digits are lost here.
+        let rounded = |c: f64| 1.0 - (1.0 - c);
+        let size = T::from_f64(-(lr / rounded(self.corrections.0)));
+        let root = T::from_f64(sqrt(rounded(self.corrections.1)));
 
         let eps = T::from_f64(eps);
         let (weight1, keep2, weight2) =

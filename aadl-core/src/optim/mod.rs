@@ -9,7 +9,7 @@ mod rmsprop;
 mod sgd;
 mod state;
 
-pub use accelerated::{Accelerated, Accelerators};
+pub use accelerated::{Accelerated, Accelerators, WithScratch};
 pub use adam::{Adam, AdamConfig};
 pub use averaged::Averaged;
 pub use groups::Grouped;

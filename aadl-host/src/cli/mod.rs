@@ -1,5 +1,6 @@
 //! The subcommands of `aadl`, one file each. Each returns the exit status.
 
+pub(crate) mod demo;
 pub(crate) mod verify;
 
 /// Everything went well.
@@ -8,3 +9,5 @@ pub(crate) const SUCCESS: u8 = 0;
 pub(crate) const FAILURE: u8 = 1;
 /// The command could not run: wrong arguments, or files that are not there.
 pub(crate) const USAGE: u8 = 2;
+/// Stopped by Ctrl-C, as shells report it.
+pub(crate) const INTERRUPTED: u8 = 130;

@@ -1,5 +1,6 @@
 //! `aadl verify DIR`: recorded runs of AADL against the compatible mode.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use aadl_host::verify;
@@ -34,7 +35,8 @@ fn run(folder: &Path, json: Option<&Path>) -> u8 {
             return USAGE;
         }
     };
-    print!("{report}");
+    // A reader that has seen enough (`| head`) is no failure.
+    let _ = write!(std::io::stdout().lock(), "{report}");
     if let Some(path) = json {
         let written = serde_json::to_string_pretty(&report)
             .map_err(std::io::Error::from)

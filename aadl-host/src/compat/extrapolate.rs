@@ -104,10 +104,10 @@ fn extrapolate<T: Real>(
         let (expected, found) = (before.len(), other.len());
         return Err(Error::Length { what: "iterates", expected, found });
     }
-    if !(relaxation > 0.0) {
+    if relaxation.is_nan() || relaxation <= 0.0 {
         return Err(Error::Config { field: "relaxation", requires: "0 < relaxation" });
     }
-    if !(regularization >= 0.0) {
+    if regularization.is_nan() || regularization < 0.0 {
         return Err(Error::Config { field: "regularization", requires: "0 <= regularization" });
     }
     let subtract = |newer: &[T], older: &[T]| -> Vec<T> {

@@ -63,6 +63,13 @@ impl Dataset {
         shuffle(&mut test, &mut random);
         Ok(Split { train: self.select(&train), test: self.select(&test) })
     }
+
+    /// The same samples in an order that `random` chooses.
+    pub fn shuffled(&self, random: &mut Random) -> Self {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        shuffle(&mut order, random);
+        self.select(&order)
+    }
 }
 
 /// Fisher and Yates's shuffle, from the last element down.

@@ -103,8 +103,8 @@ impl Problem {
                 let (x, y) = (theta[0], theta[1]);
                 let across = y - x * x;
                 loss = 100.0 * (across * across) + (1.0 - x) * (1.0 - x);
-                gradient[0] = -400.0 * x * across - 2.0 * (1.0 - x);
                 gradient[1] = 200.0 * across;
+                gradient[0] = -gradient[1] * (2.0 * x) - 2.0 * (1.0 - x);
             }
             Self::Logistic(rows) => {
                 let inputs = theta.len() - 1;

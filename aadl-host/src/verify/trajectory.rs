@@ -2,21 +2,22 @@
 
 use std::ops::Range;
 
-use aadl_core::optim::Optimizer;
+use aadl_core::optim::{AdamConfig, Optimizer, RmsPropConfig, SgdConfig};
 
 use super::Outcome;
 use super::problem::Problem;
 use super::reader::{Read, Reader};
-use crate::compat::{Aadl, AccelerationType, Base, Settings, build_optimizer};
+use crate::compat::{Aadl, AccelerationType, Settings};
+use crate::optim::Base;
 
 /// Largest deviation of the parameters, and of the loss, that passes.
 const TOLERANCE: f64 = 1e-8;
 
 /// Replays the file. The deviation is the larger one of
 /// `max_t max_i |theta_i - reference_i| / max(1, max_i |reference_i|)` and of
-/// `max_t |loss(reference theta) - reference loss| / max(1, |reference loss|)`. The loss is taken at the recorded
-/// parameters, so that it is the formula that is compared and nothing else. Events do not decide;
-/// the first that differs is noted.
+/// `max_t |f(reference) - loss_t| / max(1, |loss_t|)`. The loss is taken at the recorded
+/// parameters: a steep loss would magnify deviations that the first term has judged already.
+/// Events do not decide; the first that differs is noted.
 pub(super) fn check(file: &Reader<'_>) -> Read<Outcome> {
     let mut theta = file.get("theta0")?.numbers()?;
     let problem = Problem::read(file, theta.len())?;
@@ -37,8 +38,8 @@ pub(super) fn check(file: &Reader<'_>) -> Read<Outcome> {
 
     let mut members = Vec::new();
     for (range, base) in groups.into_iter().zip(&bases) {
-        let optimizer: Box<dyn Optimizer<f64>> = build_optimizer(base, range.len())
-            .or_else(|error| file.get("optimizer")?.error(error))?;
+        let optimizer: Box<dyn Optimizer<f64>> =
+            base.build(range.len()).or_else(|error| file.get("optimizer")?.error(error))?;
         members.push((range, optimizer));
     }
     let mut aadl =
@@ -115,10 +116,10 @@ fn read_settings(field: &Reader<'_>) -> Read<Settings> {
         "distributed",
         "sync_frequency",
     ])?;
-    if let Some(distributed) = field.find("distributed")? {
-        if distributed.boolean()? {
-            return distributed.error("the distributed variant is not replayed");
-        }
+    if let Some(distributed) = field.find("distributed")?
+        && distributed.boolean()?
+    {
+        return distributed.error("the distributed variant is not replayed");
     }
     let mut settings = Settings::default();
     if let Some(name) = field.find("acceleration_type")? {
@@ -127,7 +128,7 @@ fn read_settings(field: &Reader<'_>) -> Read<Settings> {
             None => return name.error("unknown acceleration type"),
         };
     }
-    let mut number = |key, value: &mut f64| -> Read<()> {
+    let number = |key, value: &mut f64| -> Read<()> {
         if let Some(field) = field.find(key)? {
             *value = field.number()?;
         }
@@ -163,7 +164,7 @@ fn read_optimizer(field: &Reader<'_>, groups: usize) -> Read<Vec<Base>> {
         "Adam" | "AdamW" => &["betas", "eps", "amsgrad"],
         _ => return name.error("unknown optimizer"),
     };
-    let common = ["lr", "weight_decay"];
+    let common = ["lr", "weight_decay", "maximize"];
     field.only(&[&NEUTRAL[..], &common, own].concat())?;
 
     (0..groups)
@@ -179,38 +180,47 @@ fn read_optimizer(field: &Reader<'_>, groups: usize) -> Read<Vec<Base>> {
             let number =
                 |key: &str, default: f64| find(key)?.map_or(Ok(default), |value| value.number());
             let flag = |key: &str| find(key)?.map_or(Ok(false), |value| value.boolean());
-            let betas =
-                || find("betas")?.map_or(Ok([0.9, 0.999]), |v| v.vector(2).map(|v| [v[0], v[1]]));
+            let maximize = flag("maximize")?;
             Ok(match text {
-                "SGD" => Base::Sgd {
-                    lr: number("lr", 1e-3)?,
-                    momentum: number("momentum", 0.0)?,
-                    dampening: number("dampening", 0.0)?,
-                    weight_decay: number("weight_decay", 0.0)?,
-                    nesterov: flag("nesterov")?,
-                },
-                "RMSprop" => Base::RmsProp {
-                    lr: number("lr", 1e-2)?,
-                    alpha: number("alpha", 0.99)?,
-                    eps: number("eps", 1e-8)?,
-                    weight_decay: number("weight_decay", 0.0)?,
-                    momentum: number("momentum", 0.0)?,
-                    centered: flag("centered")?,
-                },
-                "Adam" => Base::Adam {
-                    lr: number("lr", 1e-3)?,
-                    betas: betas()?,
-                    eps: number("eps", 1e-8)?,
-                    weight_decay: number("weight_decay", 0.0)?,
-                    amsgrad: flag("amsgrad")?,
-                },
-                _ => Base::AdamW {
-                    lr: number("lr", 1e-3)?,
-                    betas: betas()?,
-                    eps: number("eps", 1e-8)?,
-                    weight_decay: number("weight_decay", 1e-2)?,
-                    amsgrad: flag("amsgrad")?,
-                },
+                "SGD" => {
+                    let d = SgdConfig::DEFAULT;
+                    Base::Sgd(SgdConfig {
+                        lr: number("lr", d.lr)?,
+                        momentum: number("momentum", d.momentum)?,
+                        dampening: number("dampening", d.dampening)?,
+                        weight_decay: number("weight_decay", d.weight_decay)?,
+                        nesterov: flag("nesterov")?,
+                        maximize,
+                    })
+                }
+                "RMSprop" => {
+                    let d = RmsPropConfig::DEFAULT;
+                    Base::RmsProp(RmsPropConfig {
+                        lr: number("lr", d.lr)?,
+                        alpha: number("alpha", d.alpha)?,
+                        eps: number("eps", d.eps)?,
+                        weight_decay: number("weight_decay", d.weight_decay)?,
+                        momentum: number("momentum", d.momentum)?,
+                        centered: flag("centered")?,
+                        maximize,
+                    })
+                }
+                _ => {
+                    let d = if text == "AdamW" { AdamConfig::ADAMW } else { AdamConfig::DEFAULT };
+                    let betas = match find("betas")? {
+                        Some(betas) => betas.vector(2).map(|b| (b[0], b[1]))?,
+                        None => d.betas,
+                    };
+                    Base::Adam(AdamConfig {
+                        lr: number("lr", d.lr)?,
+                        betas,
+                        eps: number("eps", d.eps)?,
+                        weight_decay: number("weight_decay", d.weight_decay)?,
+                        amsgrad: flag("amsgrad")?,
+                        maximize,
+                        ..d
+                    })
+                }
             })
         })
         .collect()

@@ -1,0 +1,338 @@
+//! `aadl demo`: a tiny network learns a real data set, with acceleration and without.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use aadl_core::anderson::{Anderson, Config};
+use aadl_core::nn::{Activation, Layer, Loss, Network};
+use aadl_core::optim::{AdamConfig, SgdConfig};
+use aadl_host::data::{DataError, Dataset, Scaling, Split};
+use aadl_host::optim::Base;
+use aadl_host::report::{Cell, Chart, Panel, Series, Table, write_whole};
+use aadl_host::train::{Method, Run, train};
+
+use super::{FAILURE, INTERRUPTED, SUCCESS, USAGE};
+
+const NET: Network = match Network::new(&[
+    Layer::dense(64, 16, Activation::Tanh),
+    Layer::dense(16, 10, Activation::Identity),
+]) {
+    Ok(network) => network,
+    Err(_) => panic!("the layers do not fit together"),
+};
+
+/// Iterates in the history of an accelerator.
+const DEPTH: usize = 8;
+/// The training loss that the table counts evaluations to.
+const TARGET: f64 = 0.01;
+/// Part of the budget that the picture shows.
+const SHOWN: f64 = 0.5;
+/// Samples a step, where not all.
+const BATCH: usize = 32;
+
+/// Arguments of `aadl demo`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Seed of the data split and of the first run; the others count up from it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Fewer seeds and a smaller budget
+    #[arg(long)]
+    quick: bool,
+    /// Folder for the picture (made if need be)
+    #[arg(long, value_name = "DIR", default_value = "aadl-out")]
+    out: PathBuf,
+    /// Also write the table to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// One line of the table.
+struct Entry {
+    name: &'static str,
+    method: Method,
+}
+
+/// Each optimizer plainly and accelerated, with the same settings: the learning rates with which
+/// the *plain* optimizer is cheapest to the target, of a grid (gradient descent 0.5 to 3, Nesterov
+/// 0.1 to 1.5, Adam 0.01 to 0.1; in mini-batches SGD 0.1 to 2, Adam 0.001 to 0.03).
+fn entries(budget: f64) -> Vec<Entry> {
+    let sgd = |lr, momentum| {
+        let nesterov = momentum > 0.0;
+        Base::Sgd(SgdConfig { lr, momentum, nesterov, ..SgdConfig::DEFAULT })
+    };
+    let adam = |lr| Base::Adam(AdamConfig { lr, ..AdamConfig::DEFAULT });
+    let full =
+        [("gradient descent", sgd(2.0, 0.0)), ("Nesterov", sgd(1.0, 0.9)), ("Adam", adam(0.1))];
+    let mini = [("SGD", sgd(1.0, 0.0)), ("Adam", adam(0.03))];
+    let both = |(name, base), batch, budget| {
+        [None, Some((Config::TRAINING, DEPTH))].map(|acceleration| Entry {
+            name,
+            method: Method { base, acceleration, batch, budget },
+        })
+    };
+    full.into_iter()
+        .flat_map(|base| both(base, None, budget))
+        .chain(mini.into_iter().flat_map(|base| both(base, Some(BATCH), budget / 10.0)))
+        .collect()
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub(crate) fn run(&self) -> u8 {
+        // Whatever cannot be written is found out before the work, not after it.
+        if let Err(error) = std::fs::create_dir_all(&self.out) {
+            eprintln!("aadl demo: --out {}: {error}", self.out.display());
+            return USAGE;
+        }
+        let split = match prepare(self.seed) {
+            Ok(split) => split,
+            Err(error) => {
+                eprintln!("aadl demo: {error}");
+                return FAILURE;
+            }
+        };
+        let (seeds, budget) = if self.quick { (3, 300.0) } else { (5, 800.0) };
+        let entries = entries(budget);
+        println!(
+            "UCI handwritten digits, 8x8: {} samples to learn from, {} to test; 64-16-10 tanh \
+             network, {} parameters, float32, {seeds} seeds",
+            split.train.len(),
+            split.test.len(),
+            NET.params()
+        );
+        let clock = Instant::now();
+        let runs = match run_all(&entries, &split.train, self.seed, seeds) {
+            Ok(Some(runs)) => runs,
+            Ok(None) => {
+                eprintln!("aadl demo: interrupted; nothing was written");
+                return INTERRUPTED;
+            }
+            Err(error) => {
+                eprintln!("aadl demo: {error}");
+                return FAILURE;
+            }
+        };
+        let table = tabulate(&entries, &runs, &split.test);
+        println!("\n{table}\n{}", explanation());
+        let picture = self.out.join("demo.svg");
+        let written = chart(&entries, &runs)
+            .to_svg()
+            .map_err(|error| std::io::Error::other(error.to_string()))
+            .and_then(|svg| write_whole(&picture, svg.as_bytes()))
+            .and_then(|()| match &self.json {
+                Some(path) => write_json(path, &table),
+                None => Ok(()),
+            });
+        if let Err(error) = written {
+            eprintln!("aadl demo: {error}");
+            return USAGE;
+        }
+        println!(
+            "Picture: {}   ({:.0} s in all)",
+            picture.display(),
+            clock.elapsed().as_secs_f64()
+        );
+        SUCCESS
+    }
+}
+
+fn write_json(path: &Path, table: &Table) -> std::io::Result<()> {
+    write_whole(path, (serde_json::to_string_pretty(table)? + "\n").as_bytes())
+}
+
+fn prepare(seed: u64) -> Result<Split, DataError> {
+    let digits = Dataset::digits()?;
+    let mut split = digits.split(0.2, seed)?;
+    let scaling = Scaling::uniform(digits.features, 1.0 / 16.0);
+    scaling.apply(&mut split.train)?;
+    scaling.apply(&mut split.test)?;
+    Ok(split)
+}
+
+/// All runs, by entry and seed, on as many threads as there are cores; nothing where interrupted.
+/// Which thread computes a run does not change it.
+fn run_all(
+    entries: &[Entry],
+    set: &Dataset,
+    first_seed: u64,
+    seeds: usize,
+) -> Result<Option<Vec<Vec<Run>>>, aadl_core::Error> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    // Fails only where a handler is set already: then that one decides.
+    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    let total: f64 = entries.iter().map(|entry| entry.method.budget * seeds as f64).sum();
+    let bar = indicatif::ProgressBar::new(total as u64).with_style(
+        indicatif::ProgressStyle::with_template(
+            "{bar:40} {percent}% of {len} evaluations, {eta} left",
+        )
+        .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
+    );
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<Result<Run, _>>>> =
+        (0..entries.len() * seeds).map(|_| Mutex::new(None)).collect();
+    let work = || {
+        loop {
+            let job = next.fetch_add(1, Ordering::Relaxed);
+            let Some(result) = results.get(job) else { break };
+            let (entry, seed) =
+                (&entries[job / seeds], first_seed.wrapping_add((job % seeds) as u64));
+            let mut reported = 0.0;
+            let run = train(&NET, Loss::CrossEntropy, set, &entry.method, seed, |cost| {
+                bar.inc((cost - reported) as u64);
+                reported += (cost - reported).floor();
+                !STOP.load(Ordering::Relaxed)
+            });
+            *result.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(run);
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(results.len()) {
+            scope.spawn(work);
+        }
+    });
+    bar.finish_and_clear();
+    if STOP.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let mut runs = results
+        .into_iter()
+        .filter_map(|result| result.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    (0..entries.len())
+        .map(|_| runs.by_ref().take(seeds).collect())
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+/// Bytes of everything that training needs beyond the data: parameters, gradient, the optimizer's
+/// state, one sample's activations, and the accelerator.
+fn state_bytes(method: &Method) -> usize {
+    const ACCELERATOR: usize = size_of::<Anderson<{ NET.params() }, DEPTH>>();
+    let numbers = NET.params() * (2 + method.base.rows()) + NET.scratch(1);
+    4 * numbers + if method.acceleration.is_some() { ACCELERATOR } else { 0 }
+}
+
+/// The middle one of some numbers, those that are missing counting as the largest.
+fn median(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let mut values: Vec<f64> = values.map(|value| value.unwrap_or(f64::INFINITY)).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().filter(|value| value.is_finite())
+}
+
+fn tabulate(entries: &[Entry], runs: &[Vec<Run>], test: &Dataset) -> Table {
+    let title = format!("To a training loss of {TARGET} (medians; '-': not reached in the budget)");
+    let mut table = Table::new(
+        &title,
+        &[
+            "optimizer",
+            "batch",
+            "accelerated",
+            "gradients",
+            "losses",
+            "cost",
+            "speed-up",
+            "reached",
+            "seconds",
+            "final loss",
+            "test accuracy",
+            "state bytes",
+        ],
+    );
+    let cost = |runs: &[Run]| median(runs.iter().map(|run| run.reached(TARGET).map(|p| p.cost)));
+    let mut plain_cost = None;
+    for (entry, runs) in entries.iter().zip(runs) {
+        let number = |value: Option<f64>, digits| {
+            value.map_or(Cell::Missing, |value| Cell::Number(value, digits))
+        };
+        let count =
+            |value: Option<f64>| value.map_or(Cell::Missing, |value| Cell::Count(value as u64));
+        let at_target = |f: fn(&aadl_host::train::Point) -> f64| {
+            median(runs.iter().map(|run| run.reached(TARGET).map(f)))
+        };
+        let accelerated = entry.method.acceleration.is_some();
+        let own_cost = cost(runs);
+        let speed_up = match (accelerated, plain_cost, own_cost) {
+            (true, Some(plain), Some(own)) => Cell::Number(plain / own, 3),
+            (true, None, Some(own)) => Cell::Text(format!("over {:.1}", entry.method.budget / own)),
+            _ => Cell::Missing,
+        };
+        if !accelerated {
+            plain_cost = own_cost;
+        }
+        let reached = runs.iter().filter(|run| run.reached(TARGET).is_some()).count();
+        table.row([
+            entry.name.into(),
+            entry.method.batch.map_or("all".into(), |batch| Cell::Text(batch.to_string())),
+            (if accelerated { "yes" } else { "no" }).into(),
+            count(at_target(|point| point.gradients.into())),
+            count(at_target(|point| point.losses.into())),
+            number(own_cost, 3),
+            speed_up,
+            Cell::Text(format!("{reached} of {}", runs.len())),
+            number(at_target(|point| point.time.as_secs_f64()), 2),
+            number(median(runs.iter().map(|run| run.points.last().map(|p| p.loss))), 2),
+            number(median(runs.iter().map(|run| accuracy(run, test))), 3),
+            Cell::Count(state_bytes(&entry.method) as u64),
+        ]);
+    }
+    table
+}
+
+fn accuracy(run: &Run, test: &Dataset) -> Option<f64> {
+    let aadl_host::data::Labels::Classes { classes, .. } = &test.labels else { return None };
+    let mut scratch = vec![0.0; NET.scratch(64)];
+    let correct = NET.count_correct(&run.params, &test.inputs, classes, &mut scratch).ok()?;
+    Some(correct as f64 / test.len() as f64)
+}
+
+fn explanation() -> &'static str {
+    "cost: evaluation equivalents, a gradient of the whole set 1, a loss 1/3, those of the \
+     safeguard included.\nspeed-up: cost of the plain optimizer over that of the accelerated one. \
+     reached: seeds that got there.\nstate bytes: parameters, gradient, optimizer, one sample's \
+     activations, accelerator: what a device needs.\nAcceleration pays where steps are those of a \
+     smooth map: full-batch gradient descent. Momentum and Adam\nchange their map as they go, and \
+     mini-batches change it at every step: expect little there, or a loss.\n"
+}
+
+/// The loss against the cost: middle, and least to greatest over the seeds.
+fn chart(entries: &[Entry], runs: &[Vec<Run>]) -> Chart {
+    let panel = |title: &str, full_batch: bool| Panel {
+        title: title.to_owned(),
+        series: entries
+            .iter()
+            .zip(runs)
+            .filter(|(entry, _)| entry.method.batch.is_none() == full_batch)
+            .enumerate()
+            .map(|(index, (entry, runs))| {
+                let accelerated = entry.method.acceleration.is_some();
+                let name = if accelerated { " + Anderson" } else { "" };
+                Series {
+                    name: format!("{}{name}", entry.name),
+                    colour: index / 2,
+                    accented: accelerated,
+                    points: curve(runs, entry.method.budget),
+                }
+            })
+            .collect(),
+    };
+    Chart {
+        title: "Training a 64-16-10 network on handwritten digits".to_owned(),
+        x_label: "evaluation equivalents (gradient 1, loss 1/3)".to_owned(),
+        y_label: "training loss (cross-entropy)".to_owned(),
+        panels: vec![panel("full batch", true), panel("mini-batches of 32", false)],
+    }
+}
+
+fn curve(runs: &[Run], budget: f64) -> Vec<(f64, f64, f64, f64)> {
+    (1..=150)
+        .filter_map(|i| {
+            let cost = SHOWN * budget * f64::from(i) / 150.0;
+            let mut losses: Vec<f64> = runs.iter().filter_map(|run| run.loss_at(cost)).collect();
+            losses.sort_by(f64::total_cmp);
+            Some((cost, *losses.first()?, losses[losses.len() / 2], *losses.last()?))
+        })
+        .collect()
+}
