@@ -5,14 +5,15 @@
 //! immutable static among the constants, whatever its value.
 #![cfg(target_os = "linux")]
 
+use aadl_core::anderson::Anderson;
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 use std::hint::black_box;
 use std::sync::Mutex;
 
-type Probed = [[f32; 100]; 8];
-static ALL_ZEROS: Mutex<Probed> = Mutex::new([[0.0; 100]; 8]);
+type Probed = Anderson<200, 8>;
+static ALL_ZEROS: Mutex<Probed> = Mutex::new(Anderson::new());
 /// Shows that the test can tell the difference.
-static NOT_ALL_ZEROS: Mutex<Probed> = Mutex::new([[1.0; 100]; 8]);
+static NOT_ALL_ZEROS: Mutex<[f32; 100]> = Mutex::new([1.0; 100]);
 
 /// The kind of section, and the size, of the static whose name in the source is `name`.
 fn section_of(name: &str) -> (SectionKind, usize) {

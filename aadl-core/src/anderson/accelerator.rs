@@ -133,8 +133,8 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         self.n
     }
 
-    /// What the last step did; none before the first.
-    pub fn last_step(&self) -> Option<Step> {
+    /// What the last step did; [`Step::Waited`] before the first.
+    pub fn last_step(&self) -> Step {
         self.state.last
     }
 
@@ -226,7 +226,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             Step::Stored => self.accelerate_if_due(config, params, range, loss),
             step => step,
         };
-        self.state.last = Some(step);
+        self.state.last = step;
         Ok(step)
     }
 
@@ -283,15 +283,17 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         Step::Stored
     }
 
+    /// Whether the newest iterate is an accelerated point that the residual safeguard may yet take
+    /// back.
+    pub(crate) fn is_unconfirmed(&self) -> bool {
+        self.state.unconfirmed.is_some()
+    }
+
     /// A step at whose beginning the map had no value: takes back the accelerated point that led
-    /// there, if it is not confirmed yet. `x` has `n` numbers.
-    pub(crate) fn take_back_unconfirmed(&mut self, x: &mut [T]) -> bool {
-        let unconfirmed = self.state.unconfirmed.is_some();
-        if unconfirmed {
-            bump(&mut self.state.stats.steps, 1);
-            self.state.last = Some(self.take_back(x));
-        }
-        unconfirmed
+    /// there. `x` has `n` numbers.
+    pub(crate) fn take_back_unconfirmed(&mut self, x: &mut [T]) {
+        bump(&mut self.state.stats.steps, 1);
+        self.state.last = self.take_back(x);
     }
 
     /// Restores the plain point before an accelerated one that did not stand the test.

@@ -1,10 +1,11 @@
 //! What a step of the accelerator did, and the counts of it.
 
 /// What a step of the accelerator did.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Step {
     /// Nothing: not a step whose iterate is stored.
+    #[default]
     Waited,
     /// The iterate was stored; no acceleration was due, or fewer than two residuals are known.
     Stored,

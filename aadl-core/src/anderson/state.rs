@@ -20,7 +20,7 @@ pub struct State {
     /// The newest iterate is an accelerated point that the residual safeguard has yet to confirm;
     /// the squared norm of the residual before it.
     pub(super) unconfirmed: Option<f64>,
-    pub(super) last: Option<Step>,
+    pub(super) last: Step,
     pub(super) stats: Stats,
 }
 
@@ -35,7 +35,7 @@ impl State {
             since_due: 0,
             since_store: 0,
             unconfirmed: None,
-            last: None,
+            last: Step::Waited,
             stats: Stats::ZERO,
         }
     }

@@ -259,17 +259,17 @@ impl<O, A> Accelerated<O, A> {
     {
         // All that can be wrong is found out before anything moves.
         check_length("params", self.accelerators.dimension(), params.len())?;
-        let mut starting = false;
+        let (mut starting, mut unconfirmed) = (false, false);
         for group in 0..self.accelerators.count() {
             if let Some(accelerator) = self.accelerators.get(group) {
                 accelerator.check(&self.config, accelerator.dimension(), loss.is_some())?;
                 starting |= accelerator.wants_start();
+                unconfirmed |= accelerator.is_unconfirmed();
             }
         }
-        if grad.len() == params.len()
-            && first_non_finite(grad).is_some()
-            && self.take_back_unconfirmed(params)
-        {
+        check_length("grad", params.len(), grad.len())?;
+        if unconfirmed && first_non_finite(grad).is_some() {
+            self.take_back_unconfirmed(params);
             return Ok(Update::Jump);
         }
         if starting {
@@ -300,21 +300,21 @@ impl<O, A> Accelerated<O, A> {
         Ok(update)
     }
 
-    /// Where the gradient is not finite, the accelerated points that led there are to blame first.
-    /// True where there were any; the optimizer has not moved then.
-    fn take_back_unconfirmed<T: Real>(&mut self, params: &mut [T]) -> bool
+    /// Where the gradient is not finite, the accelerated points that led there are to blame first;
+    /// the optimizer does not move then.
+    fn take_back_unconfirmed<T: Real>(&mut self, params: &mut [T])
     where
         A: Accelerators<T>,
     {
-        let mut any = false;
         let mut start = 0;
         for group in 0..self.accelerators.count() {
             let Some(mut accelerator) = self.accelerators.get(group) else { continue };
             let range = start..start + accelerator.dimension();
             start = range.end;
-            any |= accelerator.take_back_unconfirmed(params.get_mut(range).unwrap_or_default());
+            if accelerator.is_unconfirmed() {
+                accelerator.take_back_unconfirmed(params.get_mut(range).unwrap_or_default());
+            }
         }
-        any
     }
 
     /// Stores the point before the step for every group that begins a chain.
