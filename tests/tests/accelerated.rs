@@ -385,7 +385,7 @@ impl Optimizer<f64> for Jumping {
     fn step(&mut self, params: &mut [f64], grad: &[f64]) -> Result<Update, Error> {
         self.inner.step(params, grad)?;
         self.steps += 1;
-        if self.steps % 5 != 0 {
+        if !self.steps.is_multiple_of(5) {
             return Ok(Update::Step);
         }
         params.iter_mut().for_each(|x| *x *= 0.5);
@@ -415,10 +415,8 @@ fn jumps_inside_are_no_residuals() {
         }
         let done = accelerator.view().step(&BARE, &mut y).unwrap();
         assert_eq!(bits(&x), bits(&y));
-        if step % 5 == 0 {
-            if done == Step::Stored {
-                assert_eq!(wrapped.accelerators().view().residual_norm(), None);
-            }
+        if step % 5 == 0 && done == Step::Stored {
+            assert_eq!(wrapped.accelerators().view().residual_norm(), None);
         }
     }
 }

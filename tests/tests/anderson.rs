@@ -181,7 +181,7 @@ impl Schedule {
     /// Whether step `count` (from 1) stores, and whether it accelerates where it can.
     fn at(&mut self, count: u32) -> (bool, bool) {
         self.since_store += 1;
-        self.due |= count > self.wait && count % self.frequency == 0;
+        self.due |= count > self.wait && count.is_multiple_of(self.frequency);
         if self.since_store < self.store {
             return (false, false);
         }

@@ -29,7 +29,7 @@ fn ordered_sum<T: Real>(terms: &[T]) -> T {
         let mut width = LANES / 2;
         while width > 0 {
             for l in 0..width {
-                lanes[l] = lanes[l] + lanes[l + width];
+                lanes[l] += lanes[l + width];
             }
             width /= 2;
         }

@@ -136,7 +136,7 @@ pub fn least_squares(columns: &[Vec<f64>], b: &[f64], tolerance: f64) -> Solutio
     let mut residual = b.to_vec();
     let mut z = Vec::new();
     let mut sine = 1.0f64;
-    for k in 0..n {
+    for components in &mut r {
         let remainder = |j: &usize| if norms[*j] > 0.0 { norm(&rest[*j]) / norms[*j] } else { 0.0 };
         let best = (0..n)
             .filter(|j| !order.contains(j))
@@ -152,7 +152,7 @@ pub fn least_squares(columns: &[Vec<f64>], b: &[f64], tolerance: f64) -> Solutio
         for j in 0..n {
             for _ in 0..2 {
                 let d: f64 = q.iter().zip(&rest[j]).map(|(q, x)| q * x).sum();
-                r[k][j] += d;
+                components[j] += d;
                 rest[j].iter_mut().zip(&q).for_each(|(x, q)| *x -= d * q);
             }
         }
