@@ -155,7 +155,7 @@ fn overflow_is_infinite<T: Real>(loss: Result<T, Error>) -> Result<T, Error> {
 /// The optimizer of a [`Method`], accelerated or not.
 enum Stepper<'a> {
     Plain(&'a mut dyn Optimizer<f32>),
-    Accelerated(Accelerated<&'a mut dyn Optimizer<f32>, AndersonVec<f32>>),
+    Accelerated(Box<Accelerated<&'a mut dyn Optimizer<f32>, AndersonVec<f32>>>),
 }
 
 impl<'a> Stepper<'a> {
@@ -167,7 +167,8 @@ impl<'a> Stepper<'a> {
         Ok(match acceleration {
             None => Self::Plain(base),
             Some((config, depth)) => {
-                Self::Accelerated(Accelerated::new(base, AndersonVec::new(params, depth)?, config)?)
+                let accelerator = AndersonVec::new(params, depth)?;
+                Self::Accelerated(Box::new(Accelerated::new(base, accelerator, config)?))
             }
         })
     }

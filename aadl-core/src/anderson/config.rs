@@ -84,8 +84,8 @@ pub struct Config {
     /// a shorter step along the same line still reduces it.
     pub gamma_cap: f64,
     /// Columns whose pivot, relative to their own norm, is at most this are dropped (squared
-    /// cosine to the others' complement; [`Solver::Qr`] takes its square root as `rcond`, 0 as
-    /// machine precision times the larger dimension).
+    /// cosine to the others' complement). [`Solver::Qr`] takes its square root as `rcond`, or
+    /// machine precision times the number of rows where that is larger.
     pub drop_tolerance: f64,
 }
 

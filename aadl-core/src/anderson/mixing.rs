@@ -94,8 +94,9 @@ pub(super) fn solve_qr<'r, T: Real, K: Kernels>(
     bottom.fill(T::ZERO);
 
     let columns = Columns { values, rows, columns: m, stride: rows };
-    let rcond = Some(sqrt(config.drop_tolerance)).filter(|rcond| *rcond > 0.0);
-    let info = qr::solve::<T, K>(columns, b, x, rcond, rest).ok()?;
+    let rounding = T::EPSILON.to_f64() * rows as f64;
+    let rcond = sqrt(config.drop_tolerance).max(rounding).min(0.5);
+    let info = qr::solve::<T, K>(columns, b, x, Some(rcond), rest).ok()?;
     for ((gamma, x), exponent) in gamma.iter_mut().zip(x).zip(exponents) {
         *gamma = scaled(x.to_f64(), -exponent);
     }

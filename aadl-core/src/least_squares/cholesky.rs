@@ -91,8 +91,8 @@ impl<'a, T: Real> Cholesky<'a, T> {
     /// `scale` and `pivots` are scratch of at least `n` elements.
     ///
     /// # Errors
-    /// [`Error::Length`] of `elements`, `scale` or `pivots`; [`Error::Config`] of
-    /// `regularization` or `drop_tolerance`; [`Error::NonFinite`] with the index of a diagonal
+    /// [`Error::Length`] of `elements`, `scale` or `pivots`; [`Error::Config`] of `n`
+    /// (at most 65,535), `regularization` or `drop_tolerance`; [`Error::NonFinite`] with the index of a diagonal
     /// element that is NaN, infinite or negative.
     pub fn factor(
         elements: &'a mut [T],
@@ -115,7 +115,10 @@ impl<'a, T: Real> Cholesky<'a, T> {
             }
         }
         regularization.validate()?;
-        if !(0.0..1.0).contains(&drop_tolerance) || n > usize::from(u16::MAX) {
+        if n > usize::from(u16::MAX) {
+            return Err(Error::Config { field: "n", requires: "n <= 65535" });
+        }
+        if !(0.0..1.0).contains(&drop_tolerance) {
             return Err(Error::Config {
                 field: "drop_tolerance",
                 requires: "0 <= drop_tolerance < 1",
