@@ -178,15 +178,16 @@ impl Schedule {
         }
     }
 
-    /// Whether step `count` (from 1) stores, and whether it accelerates where it can.
-    fn at(&mut self, count: u32) -> (bool, bool) {
+    /// Whether step `count` (from 1) stores, and whether it accelerates where it can. An iterate
+    /// that begins a chain, without a residual of its own, is not accelerated away.
+    fn at(&mut self, count: u32, residual: bool) -> (bool, bool) {
         self.since_store += 1;
         self.due |= count > self.wait && count.is_multiple_of(self.frequency);
         if self.since_store < self.store {
             return (false, false);
         }
         self.since_store = 0;
-        (true, std::mem::take(&mut self.due))
+        (true, residual && std::mem::take(&mut self.due))
     }
 }
 
@@ -214,7 +215,7 @@ fn same_iterates(config: &Config, seed: u64, disturb: bool, start: bool) {
         map.apply(&mut x);
         map.apply(&mut y);
         let done = accelerator.view().step(config, &mut x).unwrap();
-        let (stores, accelerates) = schedule.at(count);
+        let (stores, accelerates) = schedule.at(count, origin.is_some());
         let mut accelerated = None;
         if stores {
             match &origin {

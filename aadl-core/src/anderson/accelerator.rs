@@ -372,7 +372,12 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         range: Range<usize>,
         loss: Option<LossFn<'_, T>>,
     ) -> Step {
-        if !core::mem::take(&mut self.state.due) {
+        // An iterate that begins a chain was put there by someone: a mix of the points before it
+        // would undo that. The acceleration waits until the map has moved on from it.
+        let newest = self.state.ring.slot(self.depth, 0);
+        if !newest.is_some_and(|slot| self.state.ring.is_residual(slot))
+            || !core::mem::take(&mut self.state.due)
+        {
             return Step::Stored;
         }
         let window = self.state.ring.residuals(self.depth);

@@ -69,7 +69,8 @@ pub struct Config {
     /// that falls due between two stores waits for the next: only then does the current iterate
     /// take part, and only then can a rejection restore it.
     pub store_each_nth: u32,
-    /// Accelerate at every n-th step. 2 gives twice as many residuals for the same memory and
+    /// Accelerate at every n-th step; where the iterate of that step begins a chain, as after
+    /// [`super::AndersonMut::interrupt`], at the next that does not. 2 gives twice as many residuals for the same memory and
     /// fewer map evaluations than 1.
     pub frequency: u32,
     /// Tikhonov term of the least squares.
