@@ -138,6 +138,11 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         self.state.last
     }
 
+    /// Forgets the history, since the map has become another; the counts go on.
+    pub fn forget(&mut self) {
+        *self.state = State { stats: self.state.stats, ..State::new() };
+    }
+
     /// Forgets the history and the counts.
     pub fn reset(&mut self) {
         *self.state = State::new();
