@@ -114,15 +114,15 @@ impl Chart {
             chart
                 .draw_series(LineSeries::new(shown().map(|p| (p.0, p.2)), style))?
                 .label(&series.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
         }
         chart
             .configure_series_labels()
             .position(SeriesLabelPosition::LowerLeft)
             .background_style(WHITE.mix(0.85))
             .border_style(RGBColor(200, 200, 200))
-            .label_font(("sans-serif", 13))
-            .legend_area_size(28)
+            .label_font(("sans-serif", 11))
+            .legend_area_size(24)
             .draw()?;
         Ok(())
     }
