@@ -7,9 +7,10 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use aadl_core::anderson::{AndersonMut, Config, Memory, Safeguard, State, Step};
+use aadl_core::anderson::{Config, Safeguard, Step};
 use aadl_core::kernels::Gram;
 use aadl_core::random::Random;
+use aadl_host::owned::AndersonVec;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const SIZES: [usize; 4] = [64, 1024, 16_384, 262_144];
@@ -17,48 +18,6 @@ const DEPTHS: [usize; 3] = [5, 10, 16];
 /// Iterates of the stream: more than one, so that no residual is zero; a prime, so that the same
 /// residuals do not come back in the same slots.
 const STREAM: usize = 7;
-
-/// Memory for `depth` iterates of `n` numbers, the columns staggered.
-struct Owner {
-    n: usize,
-    depth: usize,
-    stride: usize,
-    iterates: Vec<f32>,
-    gram: Vec<f64>,
-    work: Vec<f64>,
-    exponents: Vec<i16>,
-    pivots: Vec<u16>,
-    state: State,
-}
-
-impl Owner {
-    fn new(n: usize, depth: usize) -> Self {
-        let stride = n + 16;
-        Self {
-            n,
-            depth,
-            stride,
-            iterates: vec![0.0; stride * depth],
-            gram: vec![0.0; depth * depth],
-            work: vec![0.0; 2 * depth],
-            exponents: vec![0; depth],
-            pivots: vec![0; depth],
-            state: State::new(),
-        }
-    }
-
-    fn view(&mut self) -> AndersonMut<'_, f32> {
-        let memory = Memory {
-            iterates: &mut self.iterates,
-            gram: &mut self.gram,
-            work: &mut self.work,
-            exponents: &mut self.exponents,
-            pivots: &mut self.pivots,
-        };
-        AndersonMut::new(self.n, self.depth, self.stride, memory, &mut self.state)
-            .expect("the lengths fit")
-    }
-}
 
 fn step(criterion: &mut Criterion) {
     for (name, gram) in [("step/f32/exact", Gram::Exact), ("step/f32/wide", Gram::Wide)] {
@@ -74,7 +33,7 @@ fn step(criterion: &mut Criterion) {
                 (0..STREAM).map(|_| (0..n).map(|_| random.uniform()).collect()).collect();
             let mut iterates = stream.iter().cycle();
             for depth in DEPTHS {
-                let mut owner = Owner::new(n, depth);
+                let mut owner = AndersonVec::<f32>::new(n, depth).expect("the depth is in range");
                 let mut x = vec![0.0f32; n];
                 let mut advance = || {
                     if let Some(iterate) = iterates.next() {

@@ -18,7 +18,7 @@ use aadl_core::random::Random;
 use aadl_host::compat::{Aadl, AccelerationType, Settings};
 use aadl_host::optim::Base;
 use aadl_host::owned::AndersonVec;
-use aadl_host::report::{Cell, Table, write_whole};
+use aadl_host::report::{Cell, Table, write_json};
 
 const N: usize = 200;
 const TOLERANCE: f64 = 1e-6;
@@ -147,14 +147,11 @@ fn main() -> ExitCode {
         "AADL (compatible mode) also evaluates its loss twice at each step, which is not counted.\n\
          Its depth d keeps d iterates, as our M does; ours accelerates at every second step."
     );
-    if let Some(file) = json {
-        let written = serde_json::to_string_pretty(&table)
-            .map_err(std::io::Error::from)
-            .and_then(|text| write_whole(Path::new(&file), (text + "\n").as_bytes()));
-        if let Err(error) = written {
-            eprintln!("quadratics: {error}");
-            return ExitCode::from(2);
-        }
+    if let Some(file) = json
+        && let Err(error) = write_json(Path::new(&file), &table)
+    {
+        eprintln!("quadratics: {error}");
+        return ExitCode::from(2);
     }
     ExitCode::SUCCESS
 }

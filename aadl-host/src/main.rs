@@ -23,8 +23,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    ExitCode::from(match Aadl::parse().command {
-        Command::Demo(arguments) => arguments.run(),
-        Command::Verify(arguments) => arguments.run(),
-    })
+    let (name, result) = match Aadl::parse().command {
+        Command::Demo(arguments) => ("demo", arguments.run()),
+        Command::Verify(arguments) => ("verify", arguments.run()),
+    };
+    ExitCode::from(result.unwrap_or_else(|stop| stop.report(name)))
 }

@@ -16,8 +16,8 @@ use crate::data::{Dataset, Labels};
 use crate::optim::Base;
 use crate::owned::AndersonVec;
 
-/// Cost of a forward pass, in evaluation equivalents.
-pub const FORWARD: f64 = 1.0 / 3.0;
+/// Forward passes that cost as much as one forward and backward pass.
+const FORWARDS: u64 = 3;
 
 /// How to train.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,7 +43,7 @@ pub struct Point {
     pub losses: u32,
     /// Mean loss over the training set; infinite where it overflowed.
     pub loss: f64,
-    /// Wall time so far, without the measurements.
+    /// Wall time so far, shuffles included, measurements not.
     pub time: Duration,
 }
 
@@ -76,6 +76,7 @@ impl Run {
 /// # Errors
 /// Those of the network and of the optimizers, for shapes and settings that do not fit. A loss or
 /// gradient that overflows ends the run, and is no error: the last point has an infinite loss.
+/// [`Error::Length`] of `samples` where the set has none.
 pub fn train(
     network: &Network<'_>,
     loss: Loss,
@@ -84,13 +85,16 @@ pub fn train(
     seed: u64,
     mut proceed: impl FnMut(f64) -> bool,
 ) -> Result<Run, Error> {
+    if set.is_empty() {
+        return Err(Error::Length { what: "samples", expected: 1, found: 0 });
+    }
     let n = network.params();
     let mut random = Random::new(seed);
     let mut params = vec![0.0f32; n];
     network.init(Init::PYTORCH, &mut random, &mut params)?;
     let mut base = method.base.build(n)?;
     let mut optimizer = Stepper::new(&mut *base, method.acceleration, n)?;
-    let batch = method.batch.unwrap_or(set.len()).clamp(1, set.len().max(1));
+    let batch = method.batch.unwrap_or(set.len()).clamp(1, set.len());
     let mut batches = Batches::new(set, batch);
     let (mut grad, mut scratch) = (vec![0.0; n], vec![0.0; network.scratch(64)]);
     let mut spare = scratch.clone();
@@ -98,22 +102,28 @@ pub fn train(
     let mut points = Vec::new();
     let mut now =
         Point { cost: 0.0, gradients: 0, losses: 0, loss: f64::NAN, time: Duration::ZERO };
+    // In forward passes of one sample: whole numbers, whose sum has no rounding.
+    let mut passes = 0;
+    let cost = |passes: u64| passes as f64 / (FORWARDS * set.len() as u64) as f64;
     while now.cost < method.budget {
+        let clock = Instant::now();
         batches.shuffle(&mut random);
+        now.time += clock.elapsed();
         for (inputs, targets) in batches.get() {
-            let share = inputs.len() as f64 / set.inputs.len() as f64;
+            let samples = targets.len() as u64;
             let clock = Instant::now();
             let value =
                 network.loss_and_gradient(loss, &params, inputs, targets, &mut grad, &mut scratch);
             now.gradients += 1;
-            now.cost += share;
+            passes += FORWARDS * samples;
+            now.cost = cost(passes);
             let value = overflow_is_infinite(value)?;
+            if !value.is_finite() {
+                return Ok(finish(points, now, params, optimizer));
+            }
             if batch == set.len() {
                 // The gradient brought the loss before the step, at the cost so far.
                 points.push(Point { loss: value.into(), time: now.time + clock.elapsed(), ..now });
-            }
-            if !value.is_finite() {
-                return Ok(finish(points, now, params, optimizer));
             }
             let mut losses = 0;
             let stepped = optimizer.step(&mut params, &grad, |params| {
@@ -121,7 +131,8 @@ pub fn train(
                 network.loss(loss, params, inputs, targets, &mut spare).unwrap_or(f32::INFINITY)
             });
             now.losses += losses;
-            now.cost += f64::from(losses) * share * FORWARD;
+            passes += u64::from(losses) * samples;
+            now.cost = cost(passes);
             now.time += clock.elapsed();
             match stepped {
                 Err(Error::NonFinite { .. }) => return Ok(finish(points, now, params, optimizer)),
@@ -219,10 +230,117 @@ impl<'a> Batches<'a> {
             let start = index * self.size;
             let range = start..(start + self.size).min(set.len());
             let targets = match &set.labels {
-                Labels::Classes { classes, .. } => Targets::Classes(&classes[range]),
-                Labels::Values(values) => Targets::Values(&values[range]),
+                Labels::Classes { classes, .. } => {
+                    Targets::Classes(classes.get(range).unwrap_or_default())
+                }
+                Labels::Values(values) => Targets::Values(values.get(range).unwrap_or_default()),
             };
             (inputs, targets)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Task;
+    use aadl_core::nn::{Activation, Layer};
+    use aadl_core::optim::SgdConfig;
+
+    const LAYERS: [Layer; 2] =
+        [Layer::dense(2, 3, Activation::Tanh), Layer::dense(3, 1, Activation::Identity)];
+
+    /// Five samples: batches of two have shares of 2/5, 2/5 and 1/5.
+    fn set() -> Dataset {
+        Dataset::parse("t", "0,0,0\n0,1,1\n1,0,1\n1,1,0\n2,1,1\n", Task::Regress).unwrap()
+    }
+
+    fn run(lr: f64, acceleration: Option<(Config, usize)>, batch: usize, budget: f64) -> Run {
+        let base = Base::Sgd(SgdConfig { lr, ..SgdConfig::DEFAULT });
+        let method = Method { base, acceleration, batch: Some(batch), budget };
+        let network: Network<'_> = Network::new(&LAYERS).unwrap();
+        train(&network, Loss::MeanSquares, &set(), &method, 1, |_| true).unwrap()
+    }
+
+    #[test]
+    fn full_batches_cost_one_a_gradient() {
+        let run = run(0.1, None, 5, 3.0);
+        let counts: Vec<_> = run.points.iter().map(|p| (p.cost, p.gradients, p.losses)).collect();
+        assert_eq!(counts, [(1.0, 1, 0), (2.0, 2, 0), (3.0, 3, 0)]);
+        // The loss of a point is that before its step: the first is that of the initial parameters.
+        let network: Network<'_> = Network::new(&LAYERS).unwrap();
+        let mut params = vec![0.0; network.params()];
+        network.init(Init::PYTORCH, &mut Random::new(1), &mut params).unwrap();
+        let mut scratch = vec![0.0; network.scratch(5)];
+        let set = set();
+        let loss: f32 = network
+            .loss(Loss::MeanSquares, &params, &set.inputs, set.targets(), &mut scratch)
+            .unwrap();
+        assert_eq!(run.points[0].loss, f64::from(loss));
+        assert!(run.points[2].loss < run.points[0].loss);
+        assert_eq!(run.reached(run.points[1].loss), Some(&run.points[1]));
+        assert_eq!(run.reached(0.0), None);
+        assert_eq!((run.loss_at(0.9), run.loss_at(2.5)), (None, Some(run.points[1].loss)));
+    }
+
+    #[test]
+    fn mini_batches_cost_their_share() {
+        let run = run(0.1, None, 2, 30.0);
+        assert_eq!(run.points.len(), 30);
+        for (epoch, point) in (1u32..).zip(&run.points) {
+            assert_eq!((point.gradients, point.losses), (3 * epoch, 0));
+            assert_eq!(point.cost, f64::from(epoch));
+        }
+    }
+
+    #[test]
+    fn the_safeguard_is_counted() {
+        for (batch, shares) in [(5, &[1.0][..]), (2, &[0.4, 0.4, 0.2])] {
+            let run = run(0.1, Some((Config::TRAINING, 5)), batch, 40.0);
+            let last = run.points.last().unwrap();
+            assert!(run.stats.accelerated > 0 && last.losses > 0);
+            // What the last step evaluates comes after the last point of full batches.
+            assert!(run.stats.loss_evaluations - last.losses <= 2);
+            assert_eq!(run.stats.steps, last.gradients);
+            // Two losses, at the plain and the accelerated point, at steps 8, 12, 16, ...
+            let mut expected = 0.0;
+            let mut losses = 0;
+            for step in 1..=last.gradients as usize {
+                let share = shares[(step - 1) % shares.len()];
+                expected += share;
+                if step % 4 == 0 && losses < last.losses {
+                    losses += 2;
+                    expected += 2.0 * share / 3.0;
+                }
+            }
+            assert_eq!(losses, last.losses);
+            assert!((last.cost - expected).abs() < 1e-9, "{} {expected}", last.cost);
+        }
+    }
+
+    #[test]
+    fn an_overflow_ends_the_run_with_one_infinite_loss() {
+        for batch in [5, 2] {
+            let run = run(1e30, None, batch, 100.0);
+            let (last, before) = run.points.split_last().unwrap();
+            assert_eq!(last.loss, f64::INFINITY);
+            assert!(last.cost < 10.0 && before.iter().all(|point| point.loss.is_finite()));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_trained_on_is_an_error() {
+        let base = Base::Sgd(SgdConfig::DEFAULT);
+        let method = Method { base, acceleration: None, batch: Some(1), budget: 2.0 };
+        let network: Network<'_> = Network::new(&LAYERS).unwrap();
+        let attempt = |set: &Dataset| {
+            train(&network, Loss::MeanSquares, set, &method, 1, |_| true)
+                .map(|run| run.points.len())
+        };
+        assert_eq!(attempt(&set()), Ok(2));
+        let empty = Dataset { inputs: vec![], labels: Labels::Values(vec![]), ..set() };
+        assert_eq!(attempt(&empty), Err(Error::Length { what: "samples", expected: 1, found: 0 }));
+        let torn = Dataset { labels: Labels::Values(vec![1.0; 2]), ..set() };
+        assert!(matches!(attempt(&torn), Err(Error::Length { .. })));
     }
 }

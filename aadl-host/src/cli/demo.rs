@@ -1,6 +1,6 @@
 //! `aadl demo`: a tiny network learns a real data set, with acceleration and without.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -10,10 +10,12 @@ use aadl_core::nn::{Activation, Layer, Loss, Network};
 use aadl_core::optim::{AdamConfig, SgdConfig};
 use aadl_host::data::{DataError, Dataset, Scaling, Split};
 use aadl_host::optim::Base;
-use aadl_host::report::{Cell, Chart, Panel, Series, Table, write_whole};
+use aadl_host::report::{
+    Cell, Chart, Panel, Series, Table, check_writable, write_json, write_whole,
+};
 use aadl_host::train::{Method, Run, train};
 
-use super::{FAILURE, INTERRUPTED, SUCCESS, USAGE};
+use super::{FAILURE, INTERRUPTED, SUCCESS, Stop, print};
 
 const NET: Network = match Network::new(&[
     Layer::dense(64, 16, Activation::Tanh),
@@ -31,6 +33,8 @@ const TARGET: f64 = 0.01;
 const SHOWN: f64 = 0.5;
 /// Samples a step, where not all.
 const BATCH: usize = 32;
+/// Mini-batches get this part of the budget: they need less.
+const MINI: f64 = 10.0;
 
 /// Arguments of `aadl demo`.
 #[derive(Debug, clap::Args)]
@@ -48,6 +52,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
+
+/// Set by Ctrl-C.
+static STOP: AtomicBool = AtomicBool::new(false);
 
 /// One line of the table.
 struct Entry {
@@ -75,72 +82,47 @@ fn entries(budget: f64) -> Vec<Entry> {
     };
     full.into_iter()
         .flat_map(|base| both(base, None, budget))
-        .chain(mini.into_iter().flat_map(|base| both(base, Some(BATCH), budget / 10.0)))
+        .chain(mini.into_iter().flat_map(|base| both(base, Some(BATCH), budget / MINI)))
         .collect()
 }
 
 impl Arguments {
     /// Runs the command.
-    pub(crate) fn run(&self) -> u8 {
+    pub(crate) fn run(&self) -> Result<u8, Stop> {
+        // Before anything is printed: from here on Ctrl-C ends in order. Fails only where there is
+        // a handler already: then that one decides.
+        let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
         // Whatever cannot be written is found out before the work, not after it.
-        if let Err(error) = std::fs::create_dir_all(&self.out) {
-            eprintln!("aadl demo: --out {}: {error}", self.out.display());
-            return USAGE;
+        let picture = self.out.join("demo.svg");
+        for path in [&picture].into_iter().chain(&self.json) {
+            check_writable(path)?;
         }
-        let split = match prepare(self.seed) {
-            Ok(split) => split,
-            Err(error) => {
-                eprintln!("aadl demo: {error}");
-                return FAILURE;
-            }
-        };
+        let failed = |error: &dyn std::fmt::Display| Stop::new(FAILURE, error);
+        let split = prepare(self.seed).map_err(|error| failed(&error))?;
         let (seeds, budget) = if self.quick { (3, 300.0) } else { (5, 800.0) };
         let entries = entries(budget);
-        println!(
+        print(format_args!(
             "UCI handwritten digits, 8x8: {} samples to learn from, {} to test; 64-16-10 tanh \
              network, {} parameters, float32, {seeds} seeds",
             split.train.len(),
             split.test.len(),
             NET.params()
-        );
+        ))?;
         let clock = Instant::now();
-        let runs = match run_all(&entries, &split.train, self.seed, seeds) {
-            Ok(Some(runs)) => runs,
-            Ok(None) => {
-                eprintln!("aadl demo: interrupted; nothing was written");
-                return INTERRUPTED;
-            }
-            Err(error) => {
-                eprintln!("aadl demo: {error}");
-                return FAILURE;
-            }
-        };
+        let runs = run_all(&entries, &split.train, self.seed, seeds)
+            .map_err(|error| failed(&error))?
+            .ok_or_else(|| Stop::new(INTERRUPTED, "interrupted; nothing was written"))?;
         let table = tabulate(&entries, &runs, &split.test);
-        println!("\n{table}\n{}", explanation());
-        let picture = self.out.join("demo.svg");
-        let written = chart(&entries, &runs)
-            .to_svg()
-            .map_err(|error| std::io::Error::other(error.to_string()))
-            .and_then(|svg| write_whole(&picture, svg.as_bytes()))
-            .and_then(|()| match &self.json {
-                Some(path) => write_json(path, &table),
-                None => Ok(()),
-            });
-        if let Err(error) = written {
-            eprintln!("aadl demo: {error}");
-            return USAGE;
+        print(format_args!("\n{table}\n{}", explanation(budget)))?;
+        let svg = chart(&entries, &runs).to_svg().map_err(|error| failed(&error))?;
+        write_whole(&picture, svg.as_bytes())?;
+        if let Some(path) = &self.json {
+            write_json(path, &table)?;
         }
-        println!(
-            "Picture: {}   ({:.0} s in all)",
-            picture.display(),
-            clock.elapsed().as_secs_f64()
-        );
-        SUCCESS
+        let seconds = clock.elapsed().as_secs_f64();
+        print(format_args!("Picture: {}   ({seconds:.0} s in all)", picture.display()))?;
+        Ok(SUCCESS)
     }
-}
-
-fn write_json(path: &Path, table: &Table) -> std::io::Result<()> {
-    write_whole(path, (serde_json::to_string_pretty(table)? + "\n").as_bytes())
 }
 
 fn prepare(seed: u64) -> Result<Split, DataError> {
@@ -160,9 +142,6 @@ fn run_all(
     first_seed: u64,
     seeds: usize,
 ) -> Result<Option<Vec<Vec<Run>>>, aadl_core::Error> {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    // Fails only where a handler is set already: then that one decides.
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     let total: f64 = entries.iter().map(|entry| entry.method.budget * seeds as f64).sum();
     let bar = indicatif::ProgressBar::new(total as u64).with_style(
         indicatif::ProgressStyle::with_template(
@@ -179,12 +158,18 @@ fn run_all(
             let Some(result) = results.get(job) else { break };
             let (entry, seed) =
                 (&entries[job / seeds], first_seed.wrapping_add((job % seeds) as u64));
-            let mut reported = 0.0;
+            let (mut reported, whole) = (0, entry.method.budget as u64);
+            let mut report = |cost: u64| {
+                // The last step may go beyond the budget.
+                bar.inc(cost.min(whole) - reported);
+                reported = cost.min(whole);
+            };
             let run = train(&NET, Loss::CrossEntropy, set, &entry.method, seed, |cost| {
-                bar.inc((cost - reported) as u64);
-                reported += (cost - reported).floor();
+                report(cost as u64);
                 !STOP.load(Ordering::Relaxed)
             });
+            // A run that overflows ends early.
+            report(whole);
             *result.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(run);
         }
     };
@@ -215,7 +200,8 @@ fn state_bytes(method: &Method) -> usize {
     4 * numbers + if method.acceleration.is_some() { ACCELERATOR } else { 0 }
 }
 
-/// The middle one of some numbers, those that are missing counting as the largest.
+/// The middle one of some numbers (of an even number, the larger of two), those that are missing
+/// counting as the largest.
 fn median(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let mut values: Vec<f64> = values.map(|value| value.unwrap_or(f64::INFINITY)).collect();
     values.sort_by(f64::total_cmp);
@@ -254,9 +240,17 @@ fn tabulate(entries: &[Entry], runs: &[Vec<Run>], test: &Dataset) -> Table {
         };
         let accelerated = entry.method.acceleration.is_some();
         let own_cost = cost(runs);
+        let budget = entry.method.budget;
+        // Bounds are rounded to the side on which they hold.
+        let hundredths = |ratio: f64, round: fn(f64) -> f64| round(100.0 * ratio) / 100.0;
         let speed_up = match (accelerated, plain_cost, own_cost) {
             (true, Some(plain), Some(own)) => Cell::Number(plain / own, 3),
-            (true, None, Some(own)) => Cell::Text(format!("over {:.1}", entry.method.budget / own)),
+            (true, None, Some(own)) => {
+                Cell::Text(format!("over {:.2}", hundredths(budget / own, f64::floor)))
+            }
+            (true, Some(plain), None) => {
+                Cell::Text(format!("under {:.2}", hundredths(plain / budget, f64::ceil)))
+            }
             _ => Cell::Missing,
         };
         if !accelerated {
@@ -288,13 +282,19 @@ fn accuracy(run: &Run, test: &Dataset) -> Option<f64> {
     Some(correct as f64 / test.len() as f64)
 }
 
-fn explanation() -> &'static str {
-    "cost: evaluation equivalents, a gradient of the whole set 1, a loss 1/3, those of the \
-     safeguard included.\nspeed-up: cost of the plain optimizer over that of the accelerated one. \
-     reached: seeds that got there.\nstate bytes: parameters, gradient, optimizer, one sample's \
-     activations, accelerator: what a device needs.\nAcceleration pays where steps are those of a \
-     smooth map: full-batch gradient descent. Momentum and Adam\nchange their map as they go, and \
-     mini-batches change it at every step: expect little there, or a loss.\n"
+fn explanation(budget: f64) -> String {
+    let mini = budget / MINI;
+    format!(
+        "cost: evaluation equivalents to the target; a gradient of the whole set is 1, a loss 1/3, \
+         those of the\nsafeguard included. gradients, losses: of a batch. seconds: to the target. \
+         reached: seeds that got there.\nspeed-up: cost of the plain optimizer over that of the \
+         accelerated one.\nfinal loss, test accuracy: after {budget} evaluation equivalents, with \
+         mini-batches {mini}.\nstate bytes: parameters, gradient, optimizer, one sample's \
+         activations, accelerator: what a device needs.\nAcceleration pays where steps are those \
+         of one smooth map: full-batch gradient descent. Momentum and Adam\nchange their map as \
+         they go: expect less there, or nothing. Mini-batches change it at every step: expect a \
+         loss.\n"
+    )
 }
 
 /// The loss against the cost: middle, and least to greatest over the seeds.

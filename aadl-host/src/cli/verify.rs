@@ -1,11 +1,11 @@
 //! `aadl verify DIR`: recorded runs of AADL against the compatible mode.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use aadl_host::report::{check_writable, write_json};
 use aadl_host::verify;
 
-use super::{FAILURE, SUCCESS, USAGE};
+use super::{FAILURE, SUCCESS, Stop, USAGE, print};
 
 /// Arguments of `aadl verify`.
 #[derive(Debug, clap::Args)]
@@ -19,32 +19,17 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Runs the command.
-    pub(crate) fn run(&self) -> u8 {
-        run(&self.folder, self.json.as_deref())
-    }
-}
-
-/// Prints a line per case and a summary. 0: all pass; 1: a case fails; 2: nothing to compare, or
-/// the table cannot be written.
-fn run(folder: &Path, json: Option<&Path>) -> u8 {
-    let report = match verify::run(folder) {
-        Ok(report) => report,
-        Err(error) => {
-            eprintln!("aadl verify: {error}");
-            return USAGE;
+    /// Prints a line per case and a summary. 0: all pass; 1: a case fails; 2: nothing to compare,
+    /// or the table cannot be written.
+    pub(crate) fn run(&self) -> Result<u8, Stop> {
+        if let Some(path) = &self.json {
+            check_writable(path)?;
         }
-    };
-    // A reader that has seen enough (`| head`) is no failure.
-    let _ = write!(std::io::stdout().lock(), "{report}");
-    if let Some(path) = json {
-        let written = serde_json::to_string_pretty(&report)
-            .map_err(std::io::Error::from)
-            .and_then(|text| std::fs::write(path, text + "\n"));
-        if let Err(error) = written {
-            eprintln!("aadl verify: {}: {error}", path.display());
-            return USAGE;
+        let report = verify::run(&self.folder).map_err(|error| Stop::new(USAGE, error))?;
+        print(&report)?;
+        if let Some(path) = &self.json {
+            write_json(path, &report)?;
         }
+        Ok(if report.pass() { SUCCESS } else { FAILURE })
     }
-    if report.pass() { SUCCESS } else { FAILURE }
 }

@@ -114,16 +114,72 @@ impl Chart {
             chart
                 .draw_series(LineSeries::new(shown().map(|p| (p.0, p.2)), style))?
                 .label(&series.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(SeriesLabelPosition::LowerLeft)
             .background_style(WHITE.mix(0.85))
             .border_style(RGBColor(200, 200, 200))
-            .label_font(("sans-serif", 13))
-            .legend_area_size(28)
+            .label_font(("sans-serif", 11))
+            .legend_area_size(24)
             .draw()?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(points: Vec<(f64, f64, f64, f64)>) -> Chart {
+        let series = Series { name: "a<b & c".to_owned(), colour: 7, accented: true, points };
+        Chart {
+            title: "loss".to_owned(),
+            x_label: "cost".to_owned(),
+            y_label: "loss".to_owned(),
+            panels: vec![Panel { title: "one".to_owned(), series: vec![series] }; 2],
+        }
+    }
+
+    /// Every element is closed in its turn, and no `<` or `&` stands for itself.
+    fn assert_well_formed(svg: &str) {
+        let mut open = Vec::new();
+        for piece in svg.split('<').skip(1) {
+            let (tag, text) = piece.split_once('>').expect("a tag ends");
+            match tag.strip_prefix('/') {
+                Some(name) => assert_eq!(open.pop(), Some(name)),
+                None if tag.ends_with('/') => (),
+                None => open.push(tag.split_whitespace().next().expect("a tag has a name")),
+            }
+            for entity in text.split('&').skip(1) {
+                assert!(
+                    ["lt;", "gt;", "amp;", "quot;", "apos;"].iter().any(|e| entity.starts_with(e))
+                );
+            }
+        }
+        assert!(svg.starts_with("<svg") && open.is_empty(), "{open:?}");
+    }
+
+    #[test]
+    fn a_chart_is_well_formed_svg() {
+        let svg = chart(vec![(1.0, 0.5, 1.0, 2.0), (2.0, 0.1, 0.2, 0.4)]).to_svg().unwrap();
+        assert_well_formed(&svg);
+        assert_eq!(svg.matches("a&lt;b &amp; c").count(), 2);
+        assert_eq!(svg.matches("<polygon").count(), 2);
+        assert!(svg.matches("<polyline").count() >= 2);
+    }
+
+    /// Zero has no logarithm, and a run may overflow.
+    #[test]
+    fn what_cannot_be_drawn_is_left_out() {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        let bad = vec![(1.0, 0.0, 1.0, 2.0), (2.0, 1.0, 2.0, inf), (3.0, nan, nan, nan)];
+        let mixed = [&bad[..], &[(4.0, 1.0, 1.0, 1.0)]].concat();
+        for points in [vec![], bad, mixed] {
+            let svg = chart(points).to_svg().unwrap();
+            assert_well_formed(&svg);
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        }
     }
 }

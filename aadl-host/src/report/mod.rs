@@ -5,5 +5,5 @@ mod file;
 mod table;
 
 pub use chart::{Chart, Panel, Series};
-pub use file::write_whole;
+pub use file::{check_writable, write_json, write_whole};
 pub use table::{Cell, Table};

@@ -35,12 +35,15 @@ impl fmt::Display for Cell {
             Cell::Text(ref text) => f.write_str(text),
             Cell::Count(n) => write!(f, "{n}"),
             Cell::Number(x, digits) => {
-                let magnitude = if x == 0.0 { 0 } else { x.abs().log10().floor() as i32 };
-                if !x.is_finite() || (-4..6).contains(&magnitude) {
-                    let decimals = (digits as i32 - 1 - magnitude).max(0) as usize;
-                    write!(f, "{x:.decimals$}")
-                } else {
-                    write!(f, "{x:.*e}", digits.saturating_sub(1))
+                let scientific = format!("{x:.*e}", digits.saturating_sub(1));
+                // Of the rounded number: 9.996 has three digits as 10.0. NaN and infinity: none.
+                let exponent = scientific.split_once('e').and_then(|(_, e)| e.parse().ok());
+                match exponent.unwrap_or(0) {
+                    exponent @ -4..6 => {
+                        let decimals = (digits as i32 - 1 - exponent).max(0) as usize;
+                        write!(f, "{x:.decimals$}")
+                    }
+                    _ => f.write_str(&scientific),
                 }
             }
             Cell::Missing => f.write_str("-"),
@@ -98,7 +101,10 @@ mod tests {
             (0.012345, 3, "0.0123"),
             (123456.0, 3, "123456"),
             (1.0e-7, 3, "1.00e-7"),
+            (-9.996, 3, "-10.0"),
+            (999_999.6, 3, "1.00e6"),
             (f64::NAN, 3, "NaN"),
+            (f64::NEG_INFINITY, 3, "-inf"),
         ] {
             assert_eq!(Cell::Number(x, digits).to_string(), text);
         }

@@ -68,12 +68,13 @@ impl Window {
         if rows == 0 || count < 3 {
             return case.get("cols")?.error("at least 3 columns of at least 1 row are needed");
         }
-        let mut iterates = vec![Vec::with_capacity(rows); count];
+        // Memory is taken for what the lists hold, never for what `N` and `cols` claim.
+        let mut matrix = Vec::new();
         for row in case.get("X_float32_rows")?.sized(rows)? {
-            for (column, x) in iterates.iter_mut().zip(row.sized(count)?) {
-                column.push(x.float32()?);
-            }
+            matrix.push(row.sized(count)?.iter().map(Reader::float32).collect::<Read<Vec<_>>>()?);
         }
+        let iterates: Vec<Vec<f64>> =
+            (0..count).map(|j| matrix.iter().map(|row| row[j]).collect()).collect();
         let relaxation = case.get("relaxation")?.number()?;
         let regularization = case.get("regularization")?.number()?;
         if relaxation <= 0.0 {

@@ -23,6 +23,8 @@ use serde_json::Value;
 
 use reader::{Read, Reader};
 
+use crate::report::{Cell, Table};
+
 /// One line of the report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Case {
@@ -109,27 +111,22 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |text: fn(&Case) -> &str, least: usize| {
-            self.cases.iter().map(|c| text(c).chars().count()).max().unwrap_or(0).max(least)
-        };
-        let (file, id) = (width(|c| &c.file, 4), width(|c| &c.id, 4));
-        writeln!(f, "{:file$}  {:id$}  deviation  tolerance  result", "file", "case")?;
+        let columns = ["file", "case", "deviation", "tolerance", "result", "note"];
+        let mut table = Table::new("Recorded runs of AADL, replayed", &columns);
         for case in &self.cases {
-            let number = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.2e}"));
-            let (deviation, tolerance) = (number(case.deviation), number(case.tolerance));
-            let result = if case.pass { "pass" } else { "FAIL" };
-            write!(
-                f,
-                "{:file$}  {:id$}  {deviation:>9}  {tolerance:>9}  {result}",
-                case.file, case.id
-            )?;
-            if !case.note.is_empty() {
-                write!(f, "  {}", case.note)?;
-            }
-            writeln!(f)?;
+            let number = |x: Option<f64>| x.map_or(Cell::Missing, |x| Cell::Number(x, 3));
+            table.row([
+                case.file.as_str().into(),
+                case.id.as_str().into(),
+                number(case.deviation),
+                number(case.tolerance),
+                (if case.pass { "pass" } else { "FAIL" }).into(),
+                case.note.as_str().into(),
+            ]);
         }
+        write!(f, "{table}")?;
         let passed = self.cases.iter().filter(|case| case.pass).count();
-        writeln!(f, "{passed} of {} passed", self.cases.len())
+        write!(f, "{passed} of {} passed", self.cases.len())
     }
 }
 
