@@ -67,7 +67,9 @@ pub(super) fn solve_qr<'r, T: Real, K: Kernels>(
     let (x, rest) = rest.split_at_mut_checked(m)?;
 
     let mut exponents = heapless::Vec::<i32, MAX_DEPTH>::new();
-    for ((j, column), pair) in values.chunks_mut(rows).enumerate().zip(window.windows(2)) {
+    // With no pair there is no column, and perhaps no row: chunks may not be empty.
+    let columns = values.chunks_mut(rows.max(1)).enumerate();
+    for ((j, column), pair) in columns.zip(window.windows(2)) {
         let &[older, newer] = pair else { return None };
         let (top, bottom) = column.split_at_mut_checked(n)?;
         subtract(top, residual(newer), residual(older));
