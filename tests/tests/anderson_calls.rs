@@ -177,6 +177,22 @@ fn memory_that_does_not_fit_is_named() {
     assert_eq!(attempt(4, 5, 7, &|b| b.work.truncate(9)), length("work", 10, 9));
     assert_eq!(attempt(4, 5, 7, &|b| b.exponents.truncate(4)), length("exponents", 5, 4));
     assert_eq!(attempt(4, 5, 7, &|b| b.pivots.clear()), length("pivots", 5, 0));
+
+    let mut deeper = Borrowed::<f32>::new(4, 6);
+    for step in 0..6 {
+        deeper.view().step(&Config::DEFAULT, &mut [step as f32; 4]).unwrap();
+    }
+    // A history of 6 iterates, shown as one of 5.
+    let b = &mut deeper;
+    let memory = Memory {
+        iterates: &mut b.iterates,
+        gram: &mut b.gram,
+        work: &mut b.work,
+        exponents: &mut b.exponents,
+        pivots: &mut b.pivots,
+    };
+    let error = AndersonMut::<f32>::new(4, 5, 7, memory, &mut b.state).unwrap_err();
+    assert!(matches!(error, Error::Config { field: "state", .. }), "{error:?}");
 }
 
 // ---- Schedule and counts ----

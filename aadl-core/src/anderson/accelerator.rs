@@ -59,8 +59,8 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     /// An accelerator over `memory`, going on from `state`.
     ///
     /// # Errors
-    /// [`Error::Config`] where `depth` is not in `3..=`[`MAX_DEPTH`], or the stride is below `n`;
-    /// [`Error::Length`] where a slice of `memory` is too short.
+    /// [`Error::Config`] where `depth` is not in `3..=`[`MAX_DEPTH`], the stride is below `n`, or
+    /// `state` is that of a deeper history; [`Error::Length`] where a slice of `memory` is too short.
     pub fn new(
         n: usize,
         depth: usize,
@@ -73,6 +73,9 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         }
         if stride < n {
             return Err(Error::Config { field: "stride", requires: "stride >= n" });
+        }
+        if !state.ring.fits(depth) {
+            return Err(Error::Config { field: "state", requires: "the state of this history" });
         }
         for (what, found, expected) in [
             ("iterates", memory.iterates.len(), stride.saturating_mul(depth)),
