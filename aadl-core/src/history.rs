@@ -85,6 +85,11 @@ impl Ring {
         slot
     }
 
+    /// Keeps the iterates and forgets that any of them makes a residual.
+    pub fn forget_residuals(&mut self) {
+        self.chained = 0;
+    }
+
     /// Forgets the newest iterate.
     pub fn pop(&mut self, depth: usize) {
         if let Some(slot) = self.slot(depth, 0) {

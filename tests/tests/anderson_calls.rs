@@ -253,6 +253,25 @@ fn the_schedule_is_the_documented_one() {
 }
 
 /// Every step is one of the four, every rejection has one cause, and the counts say so.
+/// A residual of two steps of the map and one of a single step do not meet in a solve.
+#[test]
+fn another_distance_of_stores_begins_with_no_residuals() {
+    let mut accelerator = Anderson::<1, 6, f64>::new();
+    let mut x = [1.0];
+    let mut step = |store_each_nth, frequency| {
+        x[0] *= 0.5;
+        let config = Config { store_each_nth, frequency, ..BARE };
+        accelerator.step(&config, &mut x).unwrap()
+    };
+    for _ in 0..4 {
+        assert_eq!(step(1, u32::MAX), Step::Stored);
+    }
+    // The first residual of two steps is alone.
+    assert_eq!([step(2, 1), step(2, 1), step(2, 1)], [Step::Waited, Step::Stored, Step::Waited]);
+    assert!(matches!(step(2, 1), Step::Accelerated { columns_used: 1, columns_dropped: 0, .. }));
+    assert!(x[0].abs() < 1e-15); // the map is linear: two of its residuals give the fixed point
+}
+
 #[test]
 fn counts_add_up() {
     let mut random = Random::new(96);

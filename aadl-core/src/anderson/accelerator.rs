@@ -337,6 +337,11 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             self.begin_chain(x);
             return;
         };
+        if self.state.span != self.state.since_store {
+            // `store_each_nth` has changed: residuals of another number of steps are not this map's.
+            self.state.ring.forget_residuals();
+            self.state.span = self.state.since_store;
+        }
         let slot = self.state.ring.push(self.depth, true);
         self.store(slot, x);
         if let Some(place) = self.memory.exponents.get_mut(slot) {

@@ -65,8 +65,8 @@ pub struct Config {
     pub relaxation: f64,
     /// No acceleration in this many first steps (they are stored all the same).
     pub wait_iterations: u32,
-    /// Store every n-th iterate; a residual is then that of `n` steps of the map. An acceleration
-    /// that falls due between two stores waits for the next: only then does the current iterate
+    /// Store every n-th iterate; a residual is then that of `n` steps of the map, so that a change
+    /// of `n` makes an end of the residuals known. An acceleration that falls due between two stores waits for the next: only then does the current iterate
     /// take part, and only then can a rejection restore it.
     pub store_each_nth: u32,
     /// Accelerate at every n-th step. 2 gives twice as many residuals for the same memory and
