@@ -4,8 +4,10 @@ mod common;
 
 use aadl_core::Error;
 use aadl_core::anderson::{Anderson, Config, Reason, Safeguard, Stats, Step};
+use aadl_core::average::Averager;
 use aadl_core::optim::{
-    Accelerated, Accelerators, Adam, AdamConfig, Optimizer, Sgd, SgdConfig, Update,
+    Accelerated, Accelerators, Adam, AdamConfig, Averaged, Grouped, Optimizer, Sgd, SgdConfig,
+    Update,
 };
 use aadl_core::random::Random;
 use common::{BARE, Borrowed, Map, bits, norm, vector, wide};
@@ -337,6 +339,38 @@ fn what_a_step_would_refuse_is_told_beforehand() {
     let guarded = Config { safeguard: Safeguard::Loss, ..Config::DEFAULT };
     let optimizer = Accelerated::new(sgd(), Anderson::<2, 4, f64>::new(), guarded).unwrap();
     assert_eq!(optimizer.check(&[1.0; 2], &[1.0; 2]), Err(Error::LossRequired));
+}
+
+/// What stands around the accelerated optimizer asks it first, and must not be told that a gradient
+/// is refused which the step would answer by taking the jump back.
+#[test]
+fn a_jump_is_taken_back_inside_groups_and_averages_too() {
+    let config = Config { safeguard: Safeguard::Residual { growth: 1e6 }, ..Config::DEFAULT };
+    let part = || Accelerated::new(sgd(), Anderson::<2, 4, f64>::new(), config).unwrap();
+    fn jumps_and_comes_back(mut optimizer: impl Optimizer<f64>) {
+        let (map, mut x) = problem::<4>(846);
+        let broken = [f64::NAN; 4];
+        let refused = Err(Error::NonFinite { what: "grad", index: 0 });
+        assert_eq!(optimizer.step(&mut x, &broken), refused);
+        for _ in 0..100 {
+            let mut plain = x;
+            let grad = gradient(&map, &x);
+            sgd().step(&mut plain, &grad).unwrap();
+            if optimizer.step(&mut x, &grad).unwrap() == Update::Jump {
+                assert_ne!(x, plain);
+                assert_eq!(optimizer.check(&x, &broken), Ok(()));
+                assert_eq!(optimizer.step(&mut x, &broken), Ok(Update::Jump));
+                assert_eq!(x, plain);
+                assert_eq!(optimizer.step(&mut x, &broken), refused);
+                return;
+            }
+        }
+        panic!("no jump");
+    }
+    jumps_and_comes_back(Grouped::new([2, 4], [part(), part()]).unwrap());
+    let whole = Accelerated::new(sgd(), Anderson::<4, 4, f64>::new(), config).unwrap();
+    let average = Averager::<4, 3, f64>::new();
+    jumps_and_comes_back(Averaged::new(whole, average, f64::INFINITY).unwrap());
 }
 
 #[test]
