@@ -3,8 +3,11 @@
 //! A step (1) counts and decides whether this iterate is stored; (2) forms its residual, which
 //! tells whether the accelerated point before it is to be taken back; (3) stores it and computes
 //! one row of the Gram matrix; (4) where an acceleration is due, solves for the weights and
-//! combines; (5) asks the safeguard. Memory passes: the history is read once for the row and once,
-//! only the iterates with weight, for the combination.
+//! combines; (5) asks the safeguard. Memory passes: the history is read for the row and again, only
+//! the iterates with weight, for the combination: once each by kernels that take the columns of a
+//! call together; the portable ones go through the columns one by one, two iterates and, for the
+//! row, the newest residual's two with each. The new iterate is read three times before: for what is
+//! not finite, and, with the iterate before it, for the scale and the norm of its residual.
 //!
 //! Deviations from the textbook:
 //!
@@ -136,7 +139,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         self.n
     }
 
-    /// What the last step did; [`Step::Waited`] before the first.
+    /// What the last step did; [`Step::Waited`] before the first, and after [`super::solve`].
     pub fn last_step(&self) -> Step {
         self.state.last
     }

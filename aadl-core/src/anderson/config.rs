@@ -85,7 +85,7 @@ pub struct Config {
     pub gamma_cap: f64,
     /// Columns whose pivot, relative to their own norm, is at most this are dropped (squared
     /// cosine to the others' complement). [`Solver::Qr`] takes its square root as `rcond`, or
-    /// machine precision times the number of rows where that is larger.
+    /// machine precision times the number of rows where that is larger, and at most 1/2.
     pub drop_tolerance: f64,
 }
 
