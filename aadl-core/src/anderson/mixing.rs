@@ -77,7 +77,8 @@ pub(super) fn solve_qr<'r, T: Real, K: Kernels>(
         if bits >= T::INFINITY_BITS {
             return None;
         }
-        let exponent = T::exponent(bits);
+        // A column of zeros has no scale: an absolute lambda stays as it is.
+        let exponent = if bits > T::Bits::default() { T::exponent(bits) } else { 0 };
         multiply_by_power_of_two(top, -exponent);
         exponents.push(exponent).ok()?;
         bottom.fill(T::ZERO);
