@@ -137,6 +137,11 @@ const fn following(slot: usize, depth: usize) -> usize {
 }
 
 /// The slot before `slot` in a ring of `depth` slots.
+///
+/// ```
+/// use aadl_core::history::preceding;
+/// assert_eq!((preceding(2, 5), preceding(0, 5)), (1, 4));
+/// ```
 pub const fn preceding(slot: usize, depth: usize) -> usize {
     if slot == 0 { depth.saturating_sub(1) } else { slot - 1 }
 }
