@@ -51,8 +51,10 @@ impl Ring {
     }
 
     /// The slot of the iterate of this age, 0 being the newest. `depth` is the number of slots,
-    /// the same at every call.
+    /// the same at every call; here and below it counts as 1 where it is 0 and as [`MAX_DEPTH`]
+    /// where it is larger.
     pub const fn slot(&self, depth: usize, age: usize) -> Option<usize> {
+        let depth = bounded(depth);
         if age < self.len as usize && age < depth {
             let back = self.next as usize + depth - 1 - age;
             Some(if back >= depth { back - depth } else { back })
@@ -69,6 +71,7 @@ impl Ring {
     /// Takes the next slot, pushing out the oldest iterate where all are in use, and returns it.
     /// `continues`: the new iterate is the map's value at the newest.
     pub fn push(&mut self, depth: usize, continues: bool) -> usize {
+        let depth = bounded(depth);
         let slot = usize::from(self.next);
         if usize::from(self.len) >= depth {
             // The slot after the oldest loses its predecessor.
@@ -82,6 +85,11 @@ impl Ring {
         slot
     }
 
+    /// Keeps the iterates and forgets that any of them makes a residual.
+    pub fn forget_residuals(&mut self) {
+        self.chained = 0;
+    }
+
     /// Forgets the newest iterate.
     pub fn pop(&mut self, depth: usize) {
         if let Some(slot) = self.slot(depth, 0) {
@@ -89,6 +97,11 @@ impl Ring {
             self.next = slot as u8;
             self.len -= 1;
         }
+    }
+
+    /// Whether this can be the state of a ring of `depth` slots.
+    pub(crate) const fn fits(&self, depth: usize) -> bool {
+        (self.next as usize) < depth && self.len as usize <= depth
     }
 
     /// The slots of all residuals (of their newer iterates), oldest first.
@@ -104,6 +117,17 @@ impl Ring {
     }
 }
 
+/// The number of slots that `depth` stands for: counts and slots fit their bytes then.
+const fn bounded(depth: usize) -> usize {
+    if depth == 0 {
+        1
+    } else if depth > MAX_DEPTH {
+        MAX_DEPTH
+    } else {
+        depth
+    }
+}
+
 const fn bit(slot: usize) -> u32 {
     1 << (slot % MAX_DEPTH)
 }
@@ -113,6 +137,11 @@ const fn following(slot: usize, depth: usize) -> usize {
 }
 
 /// The slot before `slot` in a ring of `depth` slots.
+///
+/// ```
+/// use aadl_core::history::preceding;
+/// assert_eq!((preceding(2, 5), preceding(0, 5)), (1, 4));
+/// ```
 pub const fn preceding(slot: usize, depth: usize) -> usize {
     if slot == 0 { depth.saturating_sub(1) } else { slot - 1 }
 }

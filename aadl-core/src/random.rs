@@ -7,12 +7,15 @@ use crate::real::Real;
 /// A stream of pseudo-random numbers, determined by its seed.
 ///
 /// ```
-/// use aadl_core::random::Random;
+/// use aadl_core::{math::Libm, random::Random};
 /// let mut a = Random::new(7);
 /// let mut b = Random::new(7);
 /// assert_eq!(a.next_u64(), b.next_u64());
 /// let u: f32 = a.uniform();
 /// assert!((0.0..1.0).contains(&u));
+/// assert!(a.below(6) < 6);
+/// let z: f64 = a.normal::<f64, Libm>(); // 99 of 100 lie in (-2.6, 2.6)
+/// assert!(z.is_finite());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

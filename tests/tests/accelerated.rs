@@ -4,8 +4,10 @@ mod common;
 
 use aadl_core::Error;
 use aadl_core::anderson::{Anderson, Config, Reason, Safeguard, Stats, Step};
+use aadl_core::average::{Average, Averager, RunningAverager};
 use aadl_core::optim::{
-    Accelerated, Accelerators, Adam, AdamConfig, Optimizer, Sgd, SgdConfig, Update,
+    Accelerated, Accelerators, Adam, AdamConfig, Averaged, Grouped, Optimizer, RmsProp,
+    RmsPropConfig, Rows, Sgd, SgdConfig, Update,
 };
 use aadl_core::random::Random;
 use common::{BARE, Borrowed, Map, bits, norm, vector, wide};
@@ -339,6 +341,38 @@ fn what_a_step_would_refuse_is_told_beforehand() {
     assert_eq!(optimizer.check(&[1.0; 2], &[1.0; 2]), Err(Error::LossRequired));
 }
 
+/// What stands around the accelerated optimizer asks it first, and must not be told that a gradient
+/// is refused which the step would answer by taking the jump back.
+#[test]
+fn a_jump_is_taken_back_inside_groups_and_averages_too() {
+    let config = Config { safeguard: Safeguard::Residual { growth: 1e6 }, ..Config::DEFAULT };
+    let part = || Accelerated::new(sgd(), Anderson::<2, 4, f64>::new(), config).unwrap();
+    fn jumps_and_comes_back(mut optimizer: impl Optimizer<f64>) {
+        let (map, mut x) = problem::<4>(846);
+        let broken = [f64::NAN; 4];
+        let refused = Err(Error::NonFinite { what: "grad", index: 0 });
+        assert_eq!(optimizer.step(&mut x, &broken), refused);
+        for _ in 0..100 {
+            let mut plain = x;
+            let grad = gradient(&map, &x);
+            sgd().step(&mut plain, &grad).unwrap();
+            if optimizer.step(&mut x, &grad).unwrap() == Update::Jump {
+                assert_ne!(x, plain);
+                assert_eq!(optimizer.check(&x, &broken), Ok(()));
+                assert_eq!(optimizer.step(&mut x, &broken), Ok(Update::Jump));
+                assert_eq!(x, plain);
+                assert_eq!(optimizer.step(&mut x, &broken), refused);
+                return;
+            }
+        }
+        panic!("no jump");
+    }
+    jumps_and_comes_back(Grouped::new([2, 4], [part(), part()]).unwrap());
+    let whole = Accelerated::new(sgd(), Anderson::<4, 4, f64>::new(), config).unwrap();
+    let average = Averager::<4, 3, f64>::new();
+    jumps_and_comes_back(Averaged::new(whole, average, f64::INFINITY).unwrap());
+}
+
 #[test]
 fn reset_and_reconfigure() {
     let (map, x0) = problem::<5>(850);
@@ -419,6 +453,113 @@ fn jumps_inside_are_no_residuals() {
             assert_eq!(wrapped.accelerators().view().residual_norm(), None);
         }
     }
+}
+
+/// Averaging inside acceleration, in both forms: the optimizer's step, the mean where the spread
+/// asks for it, then the accelerator, which takes no loaded mean for a value of the map.
+#[test]
+fn acceleration_goes_around_averaging() {
+    fn run(average: impl Average<f64> + Clone, seed: u64) -> [u32; 2] {
+        const TOLERANCE: f64 = 0.1;
+        let (map, mut x) = problem::<6>(seed);
+        let mut random = Random::new(seed);
+        let mut y = x;
+        let inner = Averaged::new(sgd(), average.clone(), TOLERANCE).unwrap();
+        let mut wrapped = Accelerated::new(inner, Anderson::<6, 6, f64>::new(), BARE).unwrap();
+        let (mut inner, mut average) = (sgd(), average);
+        let mut accelerator = Anderson::<6, 6, f64>::new();
+        accelerator.view().start(&y).unwrap();
+        let [mut loaded, mut jumped] = [0; 2];
+        for step in 0..120 {
+            let mut grad = gradient(&map, &x);
+            if step % 20 < 5 {
+                grad.iter_mut().for_each(|g| *g += common::signed(&mut random));
+            }
+            let update = wrapped.step(&mut x, &grad).unwrap();
+            inner.step(&mut y, &grad).unwrap();
+            average.push(&y).unwrap();
+            let mean = average.apply(&mut y, TOLERANCE).unwrap().loaded;
+            if mean {
+                accelerator.view().interrupt();
+                loaded += 1;
+            }
+            let done = accelerator.step(&BARE, &mut y).unwrap();
+            assert_eq!(bits(&x), bits(&y));
+            assert_eq!(wrapped.accelerators().view().last_step(), done);
+            let jump = matches!(done, Step::Accelerated { .. });
+            jumped += u32::from(jump);
+            assert_eq!(update == Update::Jump, mean || jump);
+            if mean {
+                // Not one stored before, nor one that ends with a mean.
+                assert_eq!(wrapped.accelerators().view().residual_norm(), None);
+            }
+        }
+        let (inside, outside) = wrapped.into_inner();
+        assert_eq!(outside.stats(), accelerator.stats());
+        assert_eq!(inside.into_parts().0, inner);
+        [loaded, jumped]
+    }
+    for seed in 880..886 {
+        for found in [
+            run(Averager::<6, 4, f64>::new(), seed),
+            run(RunningAverager::<6, 4, f64>::new(), seed),
+        ] {
+            assert!(found[0] > 5 && found[1] > 5, "means and jumps: {found:?}");
+        }
+    }
+}
+
+/// The other way round: the average sees accelerated points as it sees all others.
+#[test]
+fn averaging_goes_around_acceleration() {
+    let (map, mut x) = problem::<6>(890);
+    let mut y = x;
+    let make = || Accelerated::new(sgd(), Anderson::<6, 6, f64>::new(), BARE).unwrap();
+    let (mut alone, mut average) = (make(), Averager::<6, 4, f64>::new());
+    let mut wrapped = Averaged::new(make(), average.clone(), 0.05).unwrap();
+    let mut loaded = 0;
+    for _ in 0..40 {
+        let grad = gradient(&map, &x);
+        wrapped.step(&mut x, &grad).unwrap();
+        alone.step(&mut y, &grad).unwrap();
+        average.push(&y).unwrap();
+        loaded += u32::from(average.apply(&mut y, 0.05).unwrap().loaded);
+        assert_eq!(bits(&x), bits(&y));
+    }
+    assert!(loaded > 2 && loaded < 38, "{loaded}");
+}
+
+/// Every optimizer can be inside, with state of its own as well.
+#[test]
+fn every_optimizer_can_be_accelerated() {
+    fn run<O: Optimizer<f64> + Clone + PartialEq + core::fmt::Debug>(optimizer: O, seed: u64) {
+        let (map, mut x) = problem::<8>(seed);
+        let mut y = x;
+        let config = Config { frequency: 3, ..BARE };
+        let mut wrapped =
+            Accelerated::new(optimizer.clone(), Anderson::<8, 6, f64>::new(), config).unwrap();
+        let (mut inner, mut accelerator) = (optimizer, Anderson::<8, 6, f64>::new());
+        accelerator.view().start(&y).unwrap();
+        for _ in 0..40 {
+            let grad = gradient(&map, &x);
+            wrapped.step(&mut x, &grad).unwrap();
+            inner.step(&mut y, &grad).unwrap();
+            accelerator.step(&config, &mut y).unwrap();
+            assert_eq!(bits(&x), bits(&y));
+        }
+        assert_eq!(*wrapped.optimizer(), inner);
+        assert!(accelerator.stats().accelerated > 5, "{:?}", accelerator.stats());
+    }
+    let momentum = SgdConfig { lr: LR, momentum: 0.9, nesterov: true, ..SgdConfig::DEFAULT };
+    run(Sgd::<Rows<8, 1, f64>>::zeroed(momentum).unwrap(), 900);
+    let centered =
+        RmsPropConfig { lr: 0.01, momentum: 0.5, centered: true, ..RmsPropConfig::DEFAULT };
+    run(RmsProp::<Rows<8, 3, f64>>::zeroed(centered).unwrap(), 901);
+    run(
+        Adam::<Rows<8, 2, f64>>::zeroed(AdamConfig { lr: LR, ..AdamConfig::DEFAULT }).unwrap(),
+        902,
+    );
+    run(Adam::<Rows<8, 2, f64>>::zeroed(AdamConfig { lr: LR, ..AdamConfig::ADAMW }).unwrap(), 903);
 }
 
 /// The end of it: far fewer steps than the optimizer alone.

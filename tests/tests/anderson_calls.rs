@@ -177,6 +177,22 @@ fn memory_that_does_not_fit_is_named() {
     assert_eq!(attempt(4, 5, 7, &|b| b.work.truncate(9)), length("work", 10, 9));
     assert_eq!(attempt(4, 5, 7, &|b| b.exponents.truncate(4)), length("exponents", 5, 4));
     assert_eq!(attempt(4, 5, 7, &|b| b.pivots.clear()), length("pivots", 5, 0));
+
+    let mut deeper = Borrowed::<f32>::new(4, 6);
+    for step in 0..6 {
+        deeper.view().step(&Config::DEFAULT, &mut [step as f32; 4]).unwrap();
+    }
+    // A history of 6 iterates, shown as one of 5.
+    let b = &mut deeper;
+    let memory = Memory {
+        iterates: &mut b.iterates,
+        gram: &mut b.gram,
+        work: &mut b.work,
+        exponents: &mut b.exponents,
+        pivots: &mut b.pivots,
+    };
+    let error = AndersonMut::<f32>::new(4, 5, 7, memory, &mut b.state).unwrap_err();
+    assert!(matches!(error, Error::Config { field: "state", .. }), "{error:?}");
 }
 
 // ---- Schedule and counts ----
@@ -237,6 +253,25 @@ fn the_schedule_is_the_documented_one() {
 }
 
 /// Every step is one of the four, every rejection has one cause, and the counts say so.
+/// A residual of two steps of the map and one of a single step do not meet in a solve.
+#[test]
+fn another_distance_of_stores_begins_with_no_residuals() {
+    let mut accelerator = Anderson::<1, 6, f64>::new();
+    let mut x = [1.0];
+    let mut step = |store_each_nth, frequency| {
+        x[0] *= 0.5;
+        let config = Config { store_each_nth, frequency, ..BARE };
+        accelerator.step(&config, &mut x).unwrap()
+    };
+    for _ in 0..4 {
+        assert_eq!(step(1, u32::MAX), Step::Stored);
+    }
+    // The first residual of two steps is alone.
+    assert_eq!([step(2, 1), step(2, 1), step(2, 1)], [Step::Waited, Step::Stored, Step::Waited]);
+    assert!(matches!(step(2, 1), Step::Accelerated { columns_used: 1, columns_dropped: 0, .. }));
+    assert!(x[0].abs() < 1e-15); // the map is linear: two of its residuals give the fixed point
+}
+
 #[test]
 fn counts_add_up() {
     let mut random = Random::new(96);

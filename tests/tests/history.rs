@@ -62,3 +62,27 @@ fn places_that_do_not_exist_hold_nothing() {
     ring.pop(5);
     assert_eq!(ring, Ring::new());
 }
+
+#[test]
+fn no_depth_makes_a_ring_panic() {
+    let depths = [0, 1, 3, MAX_DEPTH, MAX_DEPTH + 1, 300, usize::MAX];
+    let mut random = Random::new(62);
+    for depth in depths {
+        let mut ring = Ring::new();
+        for _ in 0..600 {
+            assert!(ring.push(depth, true) < MAX_DEPTH);
+        }
+        assert_eq!(ring.len(), depth.clamp(1, MAX_DEPTH));
+        assert_eq!(ring.residuals(depth).len(), ring.len() - 1);
+    }
+    let mut ring = Ring::new();
+    for _ in 0..2000 {
+        let depth = depths[random.below(depths.len())];
+        match random.below(3) {
+            0 => ring.pop(depth),
+            _ => assert!(ring.push(depth, true) < MAX_DEPTH),
+        }
+        assert!(ring.slot(depth, random.below(40)).is_none_or(|slot| slot < MAX_DEPTH));
+        assert!(ring.residuals(depth).len() <= MAX_DEPTH);
+    }
+}

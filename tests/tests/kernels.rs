@@ -6,6 +6,7 @@ mod common;
 use aadl_core::Real;
 use aadl_core::kernels::{
     BLOCK, Difference, EXACT_DIGITS, GROUP, Gram, Kernels, LANES, Portable, first_non_finite,
+    multiply_by_power_of_two,
 };
 use aadl_core::math::Libm;
 use aadl_core::random::Random;
@@ -113,6 +114,37 @@ fn of_longer_slices_the_rest_is_ignored() {
             assert_eq!(out, [n as f64], "{gram:?}, n = {n}");
         }
     }
+}
+
+/// Scales that are nobody's, powers beyond every range, matrices that are not of whole rows: the
+/// answer may be anything that is documented, but there is one. (Tests check for overflow.)
+#[test]
+fn no_argument_overflows() {
+    let ones = Difference { newer: &[1.0f32; 9], older: &[0.0; 9] };
+    for a in [i32::MIN, -1, 0, i32::MAX] {
+        for b in [i32::MIN, 0, i32::MAX] {
+            let mut out = [f64::NAN];
+            Portable::gram_row(Gram::Exact, (ones, a), &[(ones, b)], &mut out);
+            assert!(!out[0].is_nan(), "{a}, {b}");
+        }
+    }
+    let scaled = |exponent| {
+        let mut x = [f64::MAX, -f64::from_bits(1), 0.0];
+        multiply_by_power_of_two(&mut x, exponent);
+        x
+    };
+    assert_eq!(scaled(i32::MIN), [0.0, -0.0, 0.0]);
+    assert_eq!(scaled(i32::MAX), [f64::INFINITY, f64::NEG_INFINITY, 0.0]);
+
+    // 11 weights for 6 outputs: one input, and 5 weights that are not looked at.
+    let (mut weights, mut bias) = ([0.0f32; 11], [0.0; 6]);
+    let delta: [f32; 12] = core::array::from_fn(|i| i as f32);
+    Portable::dense_backward_weights(&delta, &[1.0, 10.0], &mut weights, &mut bias);
+    assert_eq!(weights, [60.0, 71.0, 82.0, 93.0, 104.0, 115.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(bias, [6.0, 8.0, 10.0, 12.0, 14.0, 16.0]);
+    let mut upstream = [f32::NAN; 2];
+    Portable::dense_backward_input(&[], 0, &[], &mut upstream);
+    assert_eq!(upstream, [0.0; 2]);
 }
 
 /// `trunc(f * 2^(23 - e))` from the bit pattern, in integers.

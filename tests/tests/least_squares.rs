@@ -366,5 +366,10 @@ fn places_outside_a_gram_matrix_are_zero() {
     let mut gram = GramMatrix::new(&mut elements, 3);
     gram.set(5, 0, 2.0);
     assert_eq!(gram.at(5, 0), 0.0);
+    gram.set(usize::MAX, 7, 2.0);
+    assert_eq!(gram.at(7, usize::MAX), 0.0);
     assert_eq!(elements, [1.0; 9]);
+    let mut huge = GramMatrix::new(&mut elements, usize::MAX);
+    assert_eq!(huge.at(3, 2), 0.0);
+    assert_eq!(huge.difference_system(&[0, 1, 2, 3], &mut [0.0; 3]).len(), 8);
 }

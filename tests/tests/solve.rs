@@ -4,6 +4,7 @@ mod common;
 
 use aadl_core::Error;
 use aadl_core::anderson::{Anderson, Config, Safeguard, Solution, Stop, solve};
+use aadl_core::math::Libm;
 use aadl_core::random::Random;
 use common::{BARE, Borrowed, Map, bits, norm, vector};
 
@@ -96,4 +97,36 @@ fn bad_calls_evaluate_nothing() {
     assert!(matches!(error, Error::Config { field: "frequency", .. }), "{error:?}");
     let guarded = Config { safeguard: Safeguard::Loss, ..BARE };
     assert_eq!(attempt(&guarded, &mut [0.0; 2], 0.0), Err(Error::LossRequired));
+}
+
+/// What the example `quadratics` prints, held to its bounds: evaluations to a relative residual of
+/// 1e-6 on positive definite quadratics, default settings, 9 and 16 iterates, medians of 3 seeds.
+/// Measured: 77, 239, 731 and 73, 227, 703.
+#[test]
+fn quadratics_take_few_evaluations() {
+    const N: usize = 200;
+    for (condition, most) in [(1e2, 80), (1e3, 250), (1e4, 750)] {
+        for depth in [9, 16] {
+            let mut counts = [0, 1, 2].map(|seed| {
+                let mut random = Random::new(seed);
+                let eigenvalue = |i| f64::powf(condition, f64::from(i) / (N as f64 - 1.0) - 1.0);
+                let a: Vec<f64> = (0..N as u32).map(eigenvalue).collect();
+                let b: Vec<f64> = (0..N).map(|_| random.normal::<f64, Libm>()).collect();
+                let map = |x: &mut [f64]| {
+                    for ((x, a), b) in x.iter_mut().zip(&a).zip(&b) {
+                        *x -= a * *x - b;
+                    }
+                };
+                let (mut x, tolerance) = (vec![0.0; N], 1e-6 * norm(&b));
+                let mut accelerator = Borrowed::<f64>::new(N, depth);
+                let mut view = accelerator.view();
+                let found = solve(&mut view, &Config::DEFAULT, &mut x, tolerance, 2000, map);
+                let found = found.unwrap();
+                assert_eq!(found.stop, Stop::Converged);
+                found.evaluations
+            });
+            counts.sort_unstable();
+            assert!(counts[1] <= most, "condition {condition:e}, depth {depth}: {counts:?}");
+        }
+    }
 }

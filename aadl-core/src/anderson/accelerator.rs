@@ -3,8 +3,11 @@
 //! A step (1) counts and decides whether this iterate is stored; (2) forms its residual, which
 //! tells whether the accelerated point before it is to be taken back; (3) stores it and computes
 //! one row of the Gram matrix; (4) where an acceleration is due, solves for the weights and
-//! combines; (5) asks the safeguard. Memory passes: the history is read once for the row and once,
-//! only the iterates with weight, for the combination.
+//! combines; (5) asks the safeguard. Memory passes: the history is read for the row and again, only
+//! the iterates with weight, for the combination: once each by kernels that take the columns of a
+//! call together; the portable ones go through the columns one by one, two iterates and, for the
+//! row, the newest residual's two with each. The new iterate is read three times before: for what is
+//! not finite, and, with the iterate before it, for the scale and the norm of its residual.
 //!
 //! Deviations from the textbook:
 //!
@@ -59,8 +62,8 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     /// An accelerator over `memory`, going on from `state`.
     ///
     /// # Errors
-    /// [`Error::Config`] where `depth` is not in `3..=`[`MAX_DEPTH`], or the stride is below `n`;
-    /// [`Error::Length`] where a slice of `memory` is too short.
+    /// [`Error::Config`] where `depth` is not in `3..=`[`MAX_DEPTH`], the stride is below `n`, or
+    /// `state` is that of a deeper history; [`Error::Length`] where a slice of `memory` is too short.
     pub fn new(
         n: usize,
         depth: usize,
@@ -73,6 +76,9 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         }
         if stride < n {
             return Err(Error::Config { field: "stride", requires: "stride >= n" });
+        }
+        if !state.ring.fits(depth) {
+            return Err(Error::Config { field: "state", requires: "the state of this history" });
         }
         for (what, found, expected) in [
             ("iterates", memory.iterates.len(), stride.saturating_mul(depth)),
@@ -133,7 +139,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         self.n
     }
 
-    /// What the last step did; [`Step::Waited`] before the first.
+    /// What the last step did; [`Step::Waited`] before the first, and after [`super::solve`].
     pub fn last_step(&self) -> Step {
         self.state.last
     }
@@ -339,6 +345,11 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             self.begin_chain(x);
             return;
         };
+        if self.state.span != self.state.since_store {
+            // `store_each_nth` has changed: residuals of another number of steps are not this map's.
+            self.state.ring.forget_residuals();
+            self.state.span = self.state.since_store;
+        }
         let slot = self.state.ring.push(self.depth, true);
         self.store(slot, x);
         if let Some(place) = self.memory.exponents.get_mut(slot) {

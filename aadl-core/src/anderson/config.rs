@@ -65,8 +65,8 @@ pub struct Config {
     pub relaxation: f64,
     /// No acceleration in this many first steps (they are stored all the same).
     pub wait_iterations: u32,
-    /// Store every n-th iterate; a residual is then that of `n` steps of the map. An acceleration
-    /// that falls due between two stores waits for the next: only then does the current iterate
+    /// Store every n-th iterate; a residual is then that of `n` steps of the map, so that a change
+    /// of `n` makes an end of the residuals known. An acceleration that falls due between two stores waits for the next: only then does the current iterate
     /// take part, and only then can a rejection restore it.
     pub store_each_nth: u32,
     /// Accelerate at every n-th step; where the iterate of that step begins a chain, as after
@@ -86,7 +86,7 @@ pub struct Config {
     pub gamma_cap: f64,
     /// Columns whose pivot, relative to their own norm, is at most this are dropped (squared
     /// cosine to the others' complement). [`Solver::Qr`] takes its square root as `rcond`, or
-    /// machine precision times the number of rows where that is larger.
+    /// machine precision times the number of rows where that is larger, and at most 1/2.
     pub drop_tolerance: f64,
 }
 

@@ -67,7 +67,9 @@ pub(super) fn solve_qr<'r, T: Real, K: Kernels>(
     let (x, rest) = rest.split_at_mut_checked(m)?;
 
     let mut exponents = heapless::Vec::<i32, MAX_DEPTH>::new();
-    for ((j, column), pair) in values.chunks_mut(rows).enumerate().zip(window.windows(2)) {
+    // With no pair there is no column, and perhaps no row: chunks may not be empty.
+    let columns = values.chunks_mut(rows.max(1)).enumerate();
+    for ((j, column), pair) in columns.zip(window.windows(2)) {
         let &[older, newer] = pair else { return None };
         let (top, bottom) = column.split_at_mut_checked(n)?;
         subtract(top, residual(newer), residual(older));
@@ -75,7 +77,8 @@ pub(super) fn solve_qr<'r, T: Real, K: Kernels>(
         if bits >= T::INFINITY_BITS {
             return None;
         }
-        let exponent = T::exponent(bits);
+        // A column of zeros has no scale: an absolute lambda stays as it is.
+        let exponent = if bits > T::Bits::default() { T::exponent(bits) } else { 0 };
         multiply_by_power_of_two(top, -exponent);
         exponents.push(exponent).ok()?;
         bottom.fill(T::ZERO);

@@ -32,8 +32,9 @@ pub struct Solution {
 
 /// Iterates `x = g(x)` with acceleration until `|| g(x) - x || <= tolerance` (Euclidean norm) or
 /// `limit` evaluations of `g`, which replaces its argument. On [`Stop::Converged`], `x` is the
-/// map's value at the point with that residual; on [`Stop::NonFinite`] what the map gave. The
-/// history of before is forgotten first.
+/// map's value at the point with that residual; on [`Stop::NonFinite`] what the map gave; on
+/// [`Stop::Limit`] the last point, which may be an accelerated one that no residual has confirmed.
+/// The history of before is forgotten first.
 ///
 /// # Errors
 /// [`Error::Length`] and [`Error::NonFinite`] of `x`; [`Error::Config`], also for a tolerance that

@@ -17,6 +17,8 @@ pub struct State {
     pub(super) waited: u32,
     pub(super) since_due: u32,
     pub(super) since_store: u32,
+    /// Steps of the map between the two iterates of each residual in the ring.
+    pub(super) span: u32,
     /// The newest iterate is an accelerated point that the residual safeguard has yet to confirm;
     /// the squared norm of the residual before it.
     pub(super) unconfirmed: Option<f64>,
@@ -34,6 +36,7 @@ impl State {
             waited: 0,
             since_due: 0,
             since_store: 0,
+            span: 0,
             unconfirmed: None,
             last: Step::Waited,
             stats: Stats::ZERO,

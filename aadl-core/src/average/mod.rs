@@ -54,14 +54,19 @@ pub trait Average<T: Real = f32> {
     /// The length of the vectors.
     fn dimension(&self) -> usize;
 
-    /// Takes in one vector. A wrong length, NaN or an infinity is an [`Error`], and nothing has
-    /// changed then.
+    /// Takes in one vector.
+    ///
+    /// # Errors
+    /// [`Error::Length`] and [`Error::NonFinite`] of `params`; nothing has changed then.
     fn push(&mut self, params: &[T]) -> Result<(), Error>;
 
     /// How many vectors the mean is of.
     fn count(&self) -> usize;
 
     /// Writes the mean and returns [`Average::count`]; if that is 0, `out` is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::Length`] of `out`.
     fn mean(&self, out: &mut [T]) -> Result<usize, Error>;
 
     /// Spread over length of the mean, at least 0 and never NaN (see [`crate::average`]); `None`
@@ -73,6 +78,9 @@ pub trait Average<T: Real = f32> {
 
     /// Replaces `params` by the mean if the relative deviation exceeds `tolerance` (at least 0;
     /// infinity: never), else leaves them. The average does not change.
+    ///
+    /// # Errors
+    /// [`Error::Config`] of `tolerance`, [`Error::Length`] of `params`.
     ///
     /// ```
     /// use aadl_core::average::{Average, RunningAverager};

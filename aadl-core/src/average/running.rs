@@ -114,6 +114,9 @@ pub struct RunningMut<'a, T, K = Portable> {
 
 impl<'a, T: Real, K: Kernels> RunningMut<'a, T, K> {
     /// An average in `mean` with a window of at least 2, continuing from `state`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] of `window`.
     pub fn new(
         mean: &'a mut [T],
         window: usize,

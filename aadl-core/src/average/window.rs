@@ -97,6 +97,9 @@ pub struct AveragerMut<'a, T, K = Portable> {
 impl<'a, T: Real, K: Kernels> AveragerMut<'a, T, K> {
     /// A window over `rows`, whose length is that of the window (at least 2) times `dimension`
     /// (at least 1), continuing from `state`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] of `dimension`, and of a `state` of more rows; [`Error::Length`] of `rows`.
     pub fn new(
         rows: &'a mut [T],
         dimension: usize,

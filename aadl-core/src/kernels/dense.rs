@@ -130,11 +130,11 @@ pub(super) fn backward_input<T: Real>(
     delta: &[T],
     upstream: &mut [T],
 ) {
+    upstream.fill(T::ZERO);
     let inputs = columns(weights, outputs);
     if inputs == 0 {
         return;
     }
-    upstream.fill(T::ZERO);
     let (block_in, block_out) = (inputs.saturating_mul(ROWS), outputs.saturating_mul(ROWS));
     for (d, g) in delta.chunks(block_out).zip(upstream.chunks_mut(block_in)) {
         if d.len() == block_out && g.len() == block_in {
@@ -188,6 +188,7 @@ pub(super) fn backward_weights<T: Real>(
         }
     }
     let mut first = 0;
+    let weights = weights.get_mut(..outputs * columns).unwrap_or_default();
     for w in weights.chunks_mut(columns.saturating_mul(ROWS)) {
         let d = delta.get(first..).unwrap_or_default();
         if outputs - first >= ROWS {

@@ -181,14 +181,16 @@ pub fn first_non_finite<T: Real>(x: &[T]) -> Option<usize> {
 }
 
 /// `x *= 2^exponent`, by as many exact factors as the range of `T` asks for: nothing is rounded
-/// but what underflows.
+/// but what underflows. Exponents beyond `±4096`, which leave nothing but zeros and infinities,
+/// count as that.
 ///
 /// ```
 /// let mut x = [1.5f32, 0.0];
 /// aadl_core::kernels::multiply_by_power_of_two(&mut x, -2);
 /// assert_eq!(x, [0.375, 0.0]);
 /// ```
-pub fn multiply_by_power_of_two<T: Real>(x: &mut [T], mut exponent: i32) {
+pub fn multiply_by_power_of_two<T: Real>(x: &mut [T], exponent: i32) {
+    let mut exponent = exponent.clamp(-4096, 4096);
     while exponent != 0 {
         let factor = T::power_of_two(exponent);
         exponent -= T::exponent(factor.magnitude_bits());

@@ -131,9 +131,9 @@ fn wide<T: Real>(a: Difference<'_, T>, b: Difference<'_, T>) -> f64 {
 /// residual below `2^-104` in float32), the second applied to the result of the first. Both
 /// products are exact wherever the result is not cut off anyway.
 fn scale<T: Real>(exponent: i32) -> (T, Option<T>) {
-    let shift = EXACT_DIGITS - 1 - exponent;
+    let shift = (EXACT_DIGITS - 1).saturating_sub(exponent);
     let first = T::power_of_two(shift);
-    let rest = shift - T::exponent(first.magnitude_bits());
+    let rest = shift.saturating_sub(T::exponent(first.magnitude_bits()));
     (first, (rest > 0).then(|| T::power_of_two(rest)))
 }
 
@@ -147,7 +147,7 @@ fn exact<T: Real>(a: (Difference<'_, T>, i32), b: (Difference<'_, T>, i32)) -> f
             sum_of_products(a.0, b.0, |f| (f * sa * ra).truncate(), |f| (f * sb * rb).truncate())
         }
     };
-    sum as f64 * f64::power_of_two(a.1 + b.1 - 2 * (EXACT_DIGITS - 1))
+    sum as f64 * f64::power_of_two(a.1.saturating_add(b.1).saturating_sub(2 * (EXACT_DIGITS - 1)))
 }
 
 #[inline(always)]

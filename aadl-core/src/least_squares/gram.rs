@@ -33,7 +33,8 @@ impl<'a> GramMatrix<'a> {
     }
 
     fn index(&self, i: usize, j: usize) -> usize {
-        i.max(j) * self.depth + i.min(j)
+        // Saturated, it is outside of every slice.
+        i.max(j).saturating_mul(self.depth).saturating_add(i.min(j))
     }
 
     /// `f_i . f_j` of the residuals in slots `i` and `j`, 0 outside the matrix.
@@ -68,7 +69,8 @@ impl<'a> GramMatrix<'a> {
                     element = 0.0;
                 }
                 // Element (r, c) stands in row c, column r + 1, which is above the diagonal.
-                if let Some(place) = self.elements.get_mut(c * self.depth + r + 1) {
+                let index = c.saturating_mul(self.depth).saturating_add(r + 1);
+                if let Some(place) = self.elements.get_mut(index) {
                     *place = element;
                 }
             }

@@ -22,6 +22,9 @@ pub enum Regularization {
 
 impl Regularization {
     /// Checks that the coefficient is finite and not negative.
+    ///
+    /// # Errors
+    /// [`Error::Config`] of `regularization`.
     pub const fn validate(&self) -> Result<(), Error> {
         match *self {
             Self::Relative(t) | Self::Absolute(t) if !(t >= 0.0 && t.is_finite()) => {

@@ -55,6 +55,7 @@ pub enum Loss {
 /// assert_eq!(targets.len(), 2);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Targets<'a, T = f32> {
     /// One number per output: `batch x outputs`, row-major.
     Values(&'a [T]),

@@ -78,6 +78,13 @@ impl<F, K> fmt::Debug for Network<'_, F, K> {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl<F, K> defmt::Format for Network<'_, F, K> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Network {{ layers: {} }}", self.layers);
+    }
+}
+
 impl<'a, F, K> Network<'a, F, K> {
     /// A network of these layers, the first of which takes the inputs.
     ///

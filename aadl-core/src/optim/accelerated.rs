@@ -191,6 +191,9 @@ pub struct Accelerated<O, A> {
     optimizer: O,
     accelerators: A,
     config: Config,
+    /// Whether the last step left an accelerated point that may yet be taken back: what
+    /// [`Optimizer::check`], which cannot look into the accelerators, must know of them.
+    unconfirmed: bool,
 }
 
 impl<O, A> Accelerated<O, A> {
@@ -200,7 +203,7 @@ impl<O, A> Accelerated<O, A> {
     /// [`Error::Config`].
     pub fn new(optimizer: O, accelerators: A, config: Config) -> Result<Self, Error> {
         config.validate()?;
-        Ok(Self { optimizer, accelerators, config })
+        Ok(Self { optimizer, accelerators, config, unconfirmed: false })
     }
 
     /// The optimizer inside.
@@ -268,8 +271,10 @@ impl<O, A> Accelerated<O, A> {
             }
         }
         check_length("grad", params.len(), grad.len())?;
+        self.unconfirmed = unconfirmed;
         if unconfirmed && first_non_finite(grad).is_some() {
             self.take_back_unconfirmed(params);
+            self.unconfirmed = false;
             return Ok(Update::Jump);
         }
         if starting {
@@ -279,6 +284,7 @@ impl<O, A> Accelerated<O, A> {
 
         let mut update = self.optimizer.step(params, grad)?;
         let jumped = update == Update::Jump;
+        self.unconfirmed = false;
         let mut start = 0;
         for group in 0..self.accelerators.count() {
             let Some(mut accelerator) = self.accelerators.get(group) else { continue };
@@ -293,6 +299,7 @@ impl<O, A> Accelerated<O, A> {
                 }
                 None => accelerator.step_range(&self.config, params, range, None)?,
             };
+            self.unconfirmed |= accelerator.is_unconfirmed();
             if matches!(step, Step::Accelerated { .. } | Step::Rejected(Reason::ResidualGrew)) {
                 update = Update::Jump;
             }
@@ -345,6 +352,7 @@ impl<T: Real, O: Optimizer<T>, A: Accelerators<T>> Optimizer<T> for Accelerated<
 
     fn reset(&mut self) {
         self.optimizer.reset();
+        self.unconfirmed = false;
         for group in 0..self.accelerators.count() {
             if let Some(mut accelerator) = self.accelerators.get(group) {
                 accelerator.reset();
@@ -356,6 +364,10 @@ impl<T: Real, O: Optimizer<T>, A: Accelerators<T>> Optimizer<T> for Accelerated<
         check_length("params", self.accelerators.dimension(), params.len())?;
         if self.config.safeguard == Safeguard::Loss {
             return Err(Error::LossRequired);
+        }
+        if self.unconfirmed && first_non_finite(grad).is_some() {
+            // A step would take the point back.
+            return check_length("grad", params.len(), grad.len());
         }
         self.optimizer.check(params, grad)
     }

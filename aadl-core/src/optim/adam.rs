@@ -136,6 +136,9 @@ pub struct Adam<B> {
 impl<B> Adam<B> {
     /// Checks the settings. What the buffer holds does not matter; its length is checked at each
     /// step.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first field outside its range.
     pub fn new(config: AdamConfig, state: B) -> Result<Self, Error> {
         config.validate()?;
         Ok(Self { config, corrections: (0.0, 0.0), state })
@@ -152,6 +155,9 @@ impl<B> Adam<B> {
     }
 
     /// Changes the learning rate from the next step on, for schedules.
+    ///
+    /// # Errors
+    /// [`Error::Config`] of `lr`; it stays as it was then.
     pub fn set_lr(&mut self, lr: f64) -> Result<(), Error> {
         let config = AdamConfig { lr, ..self.config };
         config.validate()?;
@@ -162,6 +168,9 @@ impl<B> Adam<B> {
 
 impl<const N: usize, const R: usize, T: Real> Adam<Rows<N, R, T>> {
     /// With its own state for `N` parameters; `R` must be [`AdamConfig::rows`]. For a `static`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] as above; [`Error::Length`] where `R` is another number.
     pub const fn zeroed(config: AdamConfig) -> Result<Self, Error> {
         match super::state::check_rows(config.validate(), config.rows(), R) {
             Ok(()) => Ok(Self { config, corrections: (0.0, 0.0), state: Rows::ZERO }),

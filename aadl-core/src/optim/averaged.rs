@@ -38,6 +38,9 @@ pub struct Averaged<O, V> {
 impl<O, V> Averaged<O, V> {
     /// `tolerance` is the relative deviation above which the mean is loaded, at least 0 (any
     /// deviation); infinity: never. AADL's fixed threshold, on another measure, is 0.1.
+    ///
+    /// # Errors
+    /// [`Error::Config`] of a tolerance that is negative or NaN.
     pub fn new(optimizer: O, average: V, tolerance: f64) -> Result<Self, Error> {
         crate::average::check_tolerance(tolerance)?;
         Ok(Self { optimizer, average, tolerance })
@@ -72,8 +75,8 @@ impl<O, V> Averaged<O, V> {
 impl<T: Real, O: Optimizer<T>, V: Average<T>> Optimizer<T> for Averaged<O, V> {
     /// [`Update::Jump`] where the mean was loaded, else what the optimizer returned. Parameters
     /// that are not finite are an [`Error`] too. If the optimizer makes them so from finite ones
-    /// (an overflow), the error is found after its step: `params` is then what the optimizer made
-    /// and the average is unchanged.
+    /// (an overflow), or so large that [`Average::push`] refuses them, the error is found after its
+    /// step: `params` is then what the optimizer made and the average is unchanged.
     fn step(&mut self, params: &mut [T], grad: &[T]) -> Result<Update, Error> {
         self.check(params, grad)?;
         let update = self.optimizer.step(params, grad)?;

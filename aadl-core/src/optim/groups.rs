@@ -31,6 +31,9 @@ pub struct Grouped<O, const G: usize> {
 
 impl<O, const G: usize> Grouped<O, G> {
     /// `ends` must ascend strictly; the last is the number of parameters, which each step checks.
+    ///
+    /// # Errors
+    /// [`Error::Config`] of `ends`.
     pub fn new(ends: [usize; G], optimizers: [O; G]) -> Result<Self, Error> {
         const { assert!(G > 0, "at least one group") };
         if ends.is_sorted_by(|a, b| a < b) && ends.first().is_some_and(|end| *end > 0) {
@@ -63,8 +66,8 @@ impl<O, const G: usize> Grouped<O, G> {
 }
 
 impl<T: Real, O: Optimizer<T>, const G: usize> Optimizer<T> for Grouped<O, G> {
-    /// An error that only a step itself can find (see [`super::Averaged`]) leaves the groups
-    /// before that one moved.
+    /// An error that only a step itself can find (see [`super::Averaged`]; missing scratch of
+    /// [`super::WithScratch`]) leaves the groups before that one moved.
     fn step(&mut self, params: &mut [T], grad: &[T]) -> Result<Update, Error> {
         self.check(params, grad)?;
         let mut update = Update::Step;

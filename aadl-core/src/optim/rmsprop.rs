@@ -112,6 +112,9 @@ pub struct RmsProp<B> {
 impl<B> RmsProp<B> {
     /// Checks the settings. What the buffer holds does not matter; its length is checked at each
     /// step.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first field outside its range.
     pub fn new(config: RmsPropConfig, state: B) -> Result<Self, Error> {
         config.validate()?;
         Ok(Self { config, started: false, state })
@@ -128,6 +131,9 @@ impl<B> RmsProp<B> {
     }
 
     /// Changes the learning rate from the next step on, for schedules.
+    ///
+    /// # Errors
+    /// [`Error::Config`] of `lr`; it stays as it was then.
     pub fn set_lr(&mut self, lr: f64) -> Result<(), Error> {
         let config = RmsPropConfig { lr, ..self.config };
         config.validate()?;
@@ -138,6 +144,9 @@ impl<B> RmsProp<B> {
 
 impl<const N: usize, const R: usize, T: Real> RmsProp<Rows<N, R, T>> {
     /// With its own state for `N` parameters; `R` must be [`RmsPropConfig::rows`]. For a `static`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] as above; [`Error::Length`] where `R` is another number.
     pub const fn zeroed(config: RmsPropConfig) -> Result<Self, Error> {
         match super::state::check_rows(config.validate(), config.rows(), R) {
             Ok(()) => Ok(Self { config, started: false, state: Rows::ZERO }),

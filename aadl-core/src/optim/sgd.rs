@@ -109,6 +109,9 @@ pub struct Sgd<B = [f32; 0]> {
 impl<B> Sgd<B> {
     /// Checks the settings. What the buffer holds does not matter; its length is checked at each
     /// step.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first field outside its range.
     pub fn new(config: SgdConfig, state: B) -> Result<Self, Error> {
         config.validate()?;
         Ok(Self { config, started: false, state })
@@ -125,6 +128,9 @@ impl<B> Sgd<B> {
     }
 
     /// Changes the learning rate from the next step on, for schedules.
+    ///
+    /// # Errors
+    /// [`Error::Config`] of `lr`; it stays as it was then.
     pub fn set_lr(&mut self, lr: f64) -> Result<(), Error> {
         let config = SgdConfig { lr, ..self.config };
         config.validate()?;
@@ -135,6 +141,9 @@ impl<B> Sgd<B> {
 
 impl<const N: usize, const R: usize, T: Real> Sgd<Rows<N, R, T>> {
     /// With its own state for `N` parameters; `R` must be [`SgdConfig::rows`]. For a `static`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] as above; [`Error::Length`] where `R` is another number.
     pub const fn zeroed(config: SgdConfig) -> Result<Self, Error> {
         match super::state::check_rows(config.validate(), config.rows(), R) {
             Ok(()) => Ok(Self { config, started: false, state: Rows::ZERO }),

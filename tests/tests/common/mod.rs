@@ -9,20 +9,23 @@ use aadl_core::anderson::{AndersonMut, Config, Memory, State};
 use aadl_core::kernels::Portable;
 use aadl_core::random::Random;
 
-/// The tolerances of the property tests. All others compare bits.
+/// The tolerances of the property tests, each a few times what was measured. All others compare
+/// bits.
 pub mod tolerance {
-    /// Iterates in float64 against the textbook with pairs, relative to the size of the start.
-    pub const TEXTBOOK: f64 = 1e-10;
-    /// Residuals of a linear problem against GMRES, relative to the first one.
-    pub const GMRES: f64 = 1e-10;
-    /// One accelerated point, in multiples of its first-order rounding error.
+    /// Iterates in float64 against the textbook with pairs, relative to the size of the start;
+    /// rounding is amplified by the weights. Measured: 1.9e-13.
+    pub const TEXTBOOK: f64 = 2e-12;
+    /// Residuals of a linear problem against GMRES, relative to the first one. Measured: 4.0e-16.
+    pub const GMRES: f64 = 1e-14;
+    /// One accelerated point, in multiples of its first-order rounding error. Measured: 0.93.
     pub const ROUNDINGS: f64 = 4.0;
-    /// Solutions of well-conditioned dense systems in float64.
-    pub const DENSE: f64 = 1e-11;
-    /// Squared residual norms in float64, relative to that of the right-hand side.
-    pub const NORM2: f64 = 1e-11;
-    /// Relative residual at which a float32 run past convergence must stay.
-    pub const FLOOR_F32: f64 = 1e-5;
+    /// Solutions of well-conditioned dense systems in float64. Measured: 8.1e-16.
+    pub const DENSE: f64 = 1e-14;
+    /// Squared residual norms in float64, relative to that of the right-hand side. Measured:
+    /// 3.7e-16.
+    pub const NORM2: f64 = 1e-14;
+    /// Relative residual at which a float32 run past convergence must stay. Measured: 1.7e-6.
+    pub const FLOOR_F32: f64 = 5e-6;
 }
 
 /// An integer in `-bound ..= bound`.
