@@ -502,34 +502,9 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
 
     /// Replaces `x`, the newest iterate, by the weighted mean of the iterates: deviation 3.
     fn combine(&self, x: &mut [T]) {
-        let weights = &*self.memory.work;
-        let weight = |slot: usize| weights.get(slot).copied().unwrap_or(0.0);
-        // Slots with weight, newest first; what stands before them all is the newest iterate.
-        let mut chosen = Slots::new();
-        for slot in
-            (0..self.state.ring.len()).filter_map(|age| self.state.ring.slot(self.depth, age))
-        {
-            if chosen.is_empty() || weight(slot) != 0.0 {
-                let _ = chosen.push(slot as u8);
-            }
-        }
-        // b_j: all the weight that is at iterate j or older; the weights sum to 1.
-        let mut partial = 1.0;
-        let mut terms = heapless::Vec::<_, GROUP>::new();
-        for pair in chosen.as_slice().windows(2) {
-            let &[newer, older] = pair else { continue };
-            partial -= weight(usize::from(newer));
-            let difference = Difference {
-                newer: self.iterate(usize::from(older)),
-                older: self.iterate(usize::from(newer)),
-            };
-            let _ = terms.push((difference, T::from_f64(partial)));
-            if terms.is_full() {
-                K::add_differences(x, &terms);
-                terms.clear();
-            }
-        }
-        K::add_differences(x, &terms);
+        let ring = &self.state.ring;
+        let newest_first = (0..ring.len()).filter_map(|age| ring.slot(self.depth, age));
+        mixing::combine::<T, K>(x, newest_first, self.memory.work, |slot| self.iterate(slot));
     }
 
     fn gram(&mut self) -> GramMatrix<'_> {

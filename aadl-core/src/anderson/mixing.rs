@@ -1,8 +1,8 @@
 //! From a window of residuals to the weights of the stored iterates.
 
 use crate::anderson::Config;
-use crate::history::{MAX_DEPTH, preceding};
-use crate::kernels::{Difference, Kernels, multiply_by_power_of_two};
+use crate::history::{MAX_DEPTH, Slots, preceding};
+use crate::kernels::{Difference, GROUP, Kernels, multiply_by_power_of_two};
 use crate::least_squares::Regularization;
 use crate::least_squares::cholesky::Cholesky;
 use crate::least_squares::gram::GramMatrix;
@@ -166,4 +166,37 @@ pub(super) fn iterate_weights(
             }
         }
     }
+}
+
+/// Adds to `x`, the newest iterate `z_0`, the terms `b_j (z_j - z_{j-1})` that make it the weighted
+/// mean of the iterates. `slots` are those in use, newest first; `weights` go by slot and sum to 1.
+pub(super) fn combine<'r, T: Real, K: Kernels>(
+    x: &mut [T],
+    slots: impl Iterator<Item = usize>,
+    weights: &[f64],
+    iterate: impl Fn(usize) -> &'r [T],
+) {
+    let weight = |slot: usize| weights.get(slot).copied().unwrap_or(0.0);
+    // Slots with weight, newest first; what stands before them all is the newest iterate.
+    let mut chosen = Slots::new();
+    for slot in slots {
+        if chosen.is_empty() || weight(slot) != 0.0 {
+            let _ = chosen.push(slot as u8);
+        }
+    }
+    // b_j: all the weight that is at iterate j or older; the weights sum to 1.
+    let mut partial = 1.0;
+    let mut terms = heapless::Vec::<_, GROUP>::new();
+    for pair in chosen.as_slice().windows(2) {
+        let &[newer, older] = pair else { continue };
+        partial -= weight(usize::from(newer));
+        let difference =
+            Difference { newer: iterate(usize::from(older)), older: iterate(usize::from(newer)) };
+        let _ = terms.push((difference, T::from_f64(partial)));
+        if terms.is_full() {
+            K::add_differences(x, &terms);
+            terms.clear();
+        }
+    }
+    K::add_differences(x, &terms);
 }

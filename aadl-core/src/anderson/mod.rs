@@ -18,7 +18,7 @@
 //! | `config` | [`Config`]: schedule, regularization, safeguard |
 //! | `outcome` | [`Step`], [`Reason`], [`Stats`]: what happened |
 //! | `state` | [`State`] and [`Memory`]: what is kept between two steps |
-//! | `mixing` | from a window of residuals to weights of the iterates |
+//! | `mixing` | from a window of residuals to weights of the iterates and their mean |
 //! | `accelerator` | [`AndersonMut`]: the one algorithm, on borrowed memory |
 //! | `owner` | [`Anderson`]: the same with arrays of its own |
 //! | `solve` | [`solve`]: a fixed-point loop with tolerance and limit |
