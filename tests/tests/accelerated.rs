@@ -129,6 +129,10 @@ impl Accelerators<f64> for OnVectors {
         self.0.n
     }
 
+    fn is_unconfirmed(&self) -> bool {
+        self.0.state.is_unconfirmed()
+    }
+
     fn get(&mut self, group: usize) -> Option<aadl_core::anderson::AndersonMut<'_, f64>> {
         (group == 0).then(|| self.0.view())
     }
@@ -251,6 +255,10 @@ fn errors_come_before_anything_moves() {
             broken[step % 6] = bad;
             let error = Error::NonFinite { what: "grad", index: step % 6 };
             assert_eq!(one.step(&mut x, &broken), Err(error));
+            let mut lost = x;
+            lost[step % 6] = bad;
+            let error = Error::NonFinite { what: "params", index: step % 6 };
+            assert_eq!(one.step(&mut lost, &grad), Err(error));
         }
         assert!(matches!(
             one.reconfigure(Config { frequency: 0, ..Config::DEFAULT }),
@@ -347,7 +355,7 @@ fn what_a_step_would_refuse_is_told_beforehand() {
 fn a_jump_is_taken_back_inside_groups_and_averages_too() {
     let config = Config { safeguard: Safeguard::Residual { growth: 1e6 }, ..Config::DEFAULT };
     let part = || Accelerated::new(sgd(), Anderson::<2, 4, f64>::new(), config).unwrap();
-    fn jumps_and_comes_back(mut optimizer: impl Optimizer<f64>) {
+    fn jumps_and_comes_back(mut optimizer: impl Optimizer<f64>, lost: bool) {
         let (map, mut x) = problem::<4>(846);
         let broken = [f64::NAN; 4];
         let refused = Err(Error::NonFinite { what: "grad", index: 0 });
@@ -359,7 +367,10 @@ fn a_jump_is_taken_back_inside_groups_and_averages_too() {
             if optimizer.step(&mut x, &grad).unwrap() == Update::Jump {
                 assert_ne!(x, plain);
                 assert_eq!(optimizer.check(&x, &broken), Ok(()));
-                assert_eq!(optimizer.step(&mut x, &broken), Ok(Update::Jump));
+                // Parameters that are not finite are answered in the same way.
+                let mut x = if lost { [f64::INFINITY; 4] } else { x };
+                let grad = if lost { &grad[..] } else { &broken };
+                assert_eq!(optimizer.step(&mut x, grad), Ok(Update::Jump));
                 assert_eq!(x, plain);
                 assert_eq!(optimizer.step(&mut x, &broken), refused);
                 return;
@@ -367,10 +378,12 @@ fn a_jump_is_taken_back_inside_groups_and_averages_too() {
         }
         panic!("no jump");
     }
-    jumps_and_comes_back(Grouped::new([2, 4], [part(), part()]).unwrap());
-    let whole = Accelerated::new(sgd(), Anderson::<4, 4, f64>::new(), config).unwrap();
-    let average = Averager::<4, 3, f64>::new();
-    jumps_and_comes_back(Averaged::new(whole, average, f64::INFINITY).unwrap());
+    for lost in [false, true] {
+        jumps_and_comes_back(Grouped::new([2, 4], [part(), part()]).unwrap(), lost);
+        let whole = Accelerated::new(sgd(), Anderson::<4, 4, f64>::new(), config).unwrap();
+        let average = Averager::<4, 3, f64>::new();
+        jumps_and_comes_back(Averaged::new(whole, average, f64::INFINITY).unwrap(), lost);
+    }
 }
 
 #[test]
@@ -460,7 +473,7 @@ fn jumps_inside_are_no_residuals() {
 #[test]
 fn acceleration_goes_around_averaging() {
     fn run(average: impl Average<f64> + Clone, seed: u64) -> [u32; 2] {
-        const TOLERANCE: f64 = 0.1;
+        const TOLERANCE: f64 = 0.2;
         let (map, mut x) = problem::<6>(seed);
         let mut random = Random::new(seed);
         let mut y = x;

@@ -230,6 +230,11 @@ proptest! {
             let error = Error::NonFinite { what: "grad", index: place };
             prop_assert_eq!(optimizer.check(&x, &wrong), Err(error));
             prop_assert_eq!(optimizer.step(&mut x, &wrong), Err(error));
+            // Parameters likewise: they must not get into momentum or moments.
+            let mut lost = x;
+            lost[place] = bad;
+            let error = Error::NonFinite { what: "params", index: place };
+            prop_assert_eq!(optimizer.step(&mut lost, grad), Err(error));
             let error = Error::Length { what: "grad", expected: 5, found: 4 };
             prop_assert_eq!(optimizer.step(&mut x, &grad[..4]), Err(error));
             // Parameters and gradient agree, the state does not (plain descent has none).

@@ -294,10 +294,9 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         Step::Stored
     }
 
-    /// Whether the newest iterate is an accelerated point that the residual safeguard may yet take
-    /// back.
-    pub(crate) fn is_unconfirmed(&self) -> bool {
-        self.state.unconfirmed.is_some()
+    /// What is kept between two steps, but for the numbers.
+    pub fn state(&self) -> &State {
+        self.state
     }
 
     /// A step at whose beginning the map had no value: takes back the accelerated point that led

@@ -88,6 +88,11 @@ impl<const N: usize, const M: usize, T: Real> Anderson<N, M, T> {
         self.view().step_with(config, x, loss)
     }
 
+    /// What is kept between two steps, but for the numbers.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
     /// Counts since the last reset.
     pub const fn stats(&self) -> &Stats {
         self.state.stats()

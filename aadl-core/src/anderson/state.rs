@@ -43,6 +43,12 @@ impl State {
         }
     }
 
+    /// Whether the newest iterate is an accelerated point that the residual safeguard has yet to
+    /// confirm, and may take back.
+    pub const fn is_unconfirmed(&self) -> bool {
+        self.unconfirmed.is_some()
+    }
+
     /// Counts of what happened.
     pub const fn stats(&self) -> &Stats {
         &self.stats

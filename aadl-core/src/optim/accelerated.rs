@@ -31,6 +31,10 @@ pub trait Accelerators<T: Real> {
     /// Parameters of all groups together.
     fn dimension(&self) -> usize;
 
+    /// Whether a step may yet take back the accelerated point of some group
+    /// ([`State::is_unconfirmed`](crate::anderson::State::is_unconfirmed)).
+    fn is_unconfirmed(&self) -> bool;
+
     /// The accelerator of a group; none from [`Accelerators::count`] on.
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, Self::Kernels>>;
 }
@@ -44,6 +48,10 @@ impl<const N: usize, const M: usize, T: Real> Accelerators<T> for Anderson<N, M,
 
     fn dimension(&self) -> usize {
         N
+    }
+
+    fn is_unconfirmed(&self) -> bool {
+        self.state().is_unconfirmed()
     }
 
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T>> {
@@ -62,6 +70,10 @@ impl<T: Real, A: Accelerators<T>> Accelerators<T> for &mut A {
         (**self).dimension()
     }
 
+    fn is_unconfirmed(&self) -> bool {
+        (**self).is_unconfirmed()
+    }
+
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
         (**self).get(group)
     }
@@ -76,6 +88,10 @@ impl<T: Real, A: Accelerators<T>> Accelerators<T> for [A] {
 
     fn dimension(&self) -> usize {
         self.iter().fold(0, |dimension, a| dimension + a.dimension())
+    }
+
+    fn is_unconfirmed(&self) -> bool {
+        self.iter().any(A::is_unconfirmed)
     }
 
     fn get(&mut self, mut group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
@@ -101,6 +117,10 @@ impl<T: Real, A: Accelerators<T>, const G: usize> Accelerators<T> for [A; G] {
         self.as_slice().dimension()
     }
 
+    fn is_unconfirmed(&self) -> bool {
+        self.as_slice().is_unconfirmed()
+    }
+
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
         self.as_mut_slice().get(group)
     }
@@ -117,6 +137,10 @@ impl<T: Real, A: Accelerators<T>, B: Accelerators<T, Kernels = A::Kernels>> Acce
 
     fn dimension(&self) -> usize {
         self.0.dimension() + self.1.dimension()
+    }
+
+    fn is_unconfirmed(&self) -> bool {
+        self.0.is_unconfirmed() || self.1.is_unconfirmed()
     }
 
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
@@ -158,6 +182,10 @@ impl<T: Real, A: Accelerators<T>, S: AsMut<[T]>> Accelerators<T> for WithScratch
         self.accelerators.dimension()
     }
 
+    fn is_unconfirmed(&self) -> bool {
+        self.accelerators.is_unconfirmed()
+    }
+
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
         let accelerator = self.accelerators.get(group)?;
         Some(accelerator.with_scratch(self.scratch.as_mut()))
@@ -191,9 +219,6 @@ pub struct Accelerated<O, A> {
     optimizer: O,
     accelerators: A,
     config: Config,
-    /// Whether the last step left an accelerated point that may yet be taken back: what
-    /// [`Optimizer::check`], which cannot look into the accelerators, must know of them.
-    unconfirmed: bool,
 }
 
 impl<O, A> Accelerated<O, A> {
@@ -203,7 +228,7 @@ impl<O, A> Accelerated<O, A> {
     /// [`Error::Config`].
     pub fn new(optimizer: O, accelerators: A, config: Config) -> Result<Self, Error> {
         config.validate()?;
-        Ok(Self { optimizer, accelerators, config, unconfirmed: false })
+        Ok(Self { optimizer, accelerators, config })
     }
 
     /// The optimizer inside.
@@ -262,19 +287,16 @@ impl<O, A> Accelerated<O, A> {
     {
         // All that can be wrong is found out before anything moves.
         check_length("params", self.accelerators.dimension(), params.len())?;
-        let (mut starting, mut unconfirmed) = (false, false);
+        let mut starting = false;
         for group in 0..self.accelerators.count() {
             if let Some(accelerator) = self.accelerators.get(group) {
                 accelerator.check(&self.config, accelerator.dimension(), loss.is_some())?;
                 starting |= accelerator.wants_start();
-                unconfirmed |= accelerator.is_unconfirmed();
             }
         }
         check_length("grad", params.len(), grad.len())?;
-        self.unconfirmed = unconfirmed;
-        if unconfirmed && first_non_finite(grad).is_some() {
+        if self.blames_a_jump(params, grad) {
             self.take_back_unconfirmed(params);
-            self.unconfirmed = false;
             return Ok(Update::Jump);
         }
         if starting {
@@ -284,7 +306,6 @@ impl<O, A> Accelerated<O, A> {
 
         let mut update = self.optimizer.step(params, grad)?;
         let jumped = update == Update::Jump;
-        self.unconfirmed = false;
         let mut start = 0;
         for group in 0..self.accelerators.count() {
             let Some(mut accelerator) = self.accelerators.get(group) else { continue };
@@ -299,7 +320,6 @@ impl<O, A> Accelerated<O, A> {
                 }
                 None => accelerator.step_range(&self.config, params, range, None)?,
             };
-            self.unconfirmed |= accelerator.is_unconfirmed();
             if matches!(step, Step::Accelerated { .. } | Step::Rejected(Reason::ResidualGrew)) {
                 update = Update::Jump;
             }
@@ -307,8 +327,16 @@ impl<O, A> Accelerated<O, A> {
         Ok(update)
     }
 
-    /// Where the gradient is not finite, the accelerated points that led there are to blame first;
-    /// the optimizer does not move then.
+    /// Where parameters or gradient are not finite, the accelerated points that led there are to
+    /// blame first: they are taken back, and the optimizer does not move.
+    fn blames_a_jump<T: Real>(&self, params: &[T], grad: &[T]) -> bool
+    where
+        A: Accelerators<T>,
+    {
+        self.accelerators.is_unconfirmed()
+            && (first_non_finite(params).is_some() || first_non_finite(grad).is_some())
+    }
+
     fn take_back_unconfirmed<T: Real>(&mut self, params: &mut [T])
     where
         A: Accelerators<T>,
@@ -318,7 +346,7 @@ impl<O, A> Accelerated<O, A> {
             let Some(mut accelerator) = self.accelerators.get(group) else { continue };
             let range = start..start + accelerator.dimension();
             start = range.end;
-            if accelerator.is_unconfirmed() {
+            if accelerator.state().is_unconfirmed() {
                 accelerator.take_back_unconfirmed(params.get_mut(range).unwrap_or_default());
             }
         }
@@ -352,7 +380,6 @@ impl<T: Real, O: Optimizer<T>, A: Accelerators<T>> Optimizer<T> for Accelerated<
 
     fn reset(&mut self) {
         self.optimizer.reset();
-        self.unconfirmed = false;
         for group in 0..self.accelerators.count() {
             if let Some(mut accelerator) = self.accelerators.get(group) {
                 accelerator.reset();
@@ -365,10 +392,7 @@ impl<T: Real, O: Optimizer<T>, A: Accelerators<T>> Optimizer<T> for Accelerated<
         if self.config.safeguard == Safeguard::Loss {
             return Err(Error::LossRequired);
         }
-        if self.unconfirmed && first_non_finite(grad).is_some() {
-            // A step would take the point back.
-            return check_length("grad", params.len(), grad.len());
-        }
-        self.optimizer.check(params, grad)
+        check_length("grad", params.len(), grad.len())?;
+        if self.blames_a_jump(params, grad) { Ok(()) } else { self.optimizer.check(params, grad) }
     }
 }

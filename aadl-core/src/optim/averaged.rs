@@ -5,7 +5,6 @@
 use super::{Optimizer, Update};
 use crate::average::Average;
 use crate::error::{Error, check_length};
-use crate::kernels::first_non_finite;
 use crate::real::Real;
 
 /// Steps the optimizer `O`, shows its parameters to the average `V`, and replaces them by the mean
@@ -92,9 +91,6 @@ impl<T: Real, O: Optimizer<T>, V: Average<T>> Optimizer<T> for Averaged<O, V> {
 
     fn check(&self, params: &[T], grad: &[T]) -> Result<(), Error> {
         check_length("params", self.average.dimension(), params.len())?;
-        if let Some(index) = first_non_finite(params) {
-            return Err(Error::NonFinite { what: "params", index });
-        }
         self.optimizer.check(params, grad)
     }
 }

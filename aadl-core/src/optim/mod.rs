@@ -34,8 +34,20 @@ pub enum Update {
 
 /// Something that moves parameters along a gradient.
 ///
-/// `params` and `grad` have the same length, that of the state where there is one. A wrong length
-/// or a gradient that is not finite is an [`Error`], and nothing has changed then.
+/// `params` and `grad` have the same length, that of the state where there is one. A wrong length,
+/// parameters or a gradient that are not finite are an [`Error`], and nothing has changed then.
+///
+/// ```
+/// use aadl_core::Error;
+/// use aadl_core::optim::{Optimizer, Sgd, SgdConfig, Update};
+/// let mut sgd = Sgd::new(SgdConfig { lr: 0.1, ..SgdConfig::DEFAULT }, [])?;
+/// let mut params = [1.0f32, 2.0];
+/// assert_eq!(sgd.step(&mut params, &[1.0, 0.0])?, Update::Step);
+/// let refused = Error::NonFinite { what: "grad", index: 1 };
+/// assert_eq!(sgd.step(&mut params, &[1.0, f32::NAN]), Err(refused));
+/// assert_eq!(params, [0.9, 2.0]);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Optimizer<T: Real = f32> {
     /// One step from the gradient at `params`.
     fn step(&mut self, params: &mut [T], grad: &[T]) -> Result<Update, Error>;
@@ -46,12 +58,19 @@ pub trait Optimizer<T: Real = f32> {
     /// The error that [`Optimizer::step`] would return for these arguments, without a step. What
     /// holds several optimizers asks all of them before it moves any.
     fn check(&self, params: &[T], grad: &[T]) -> Result<(), Error> {
-        check_length("grad", params.len(), grad.len())?;
-        match first_non_finite(grad) {
-            Some(index) => Err(Error::NonFinite { what: "grad", index }),
-            None => Ok(()),
+        check_step(params, grad)
+    }
+}
+
+/// What every optimizer asks of the arguments of a step.
+fn check_step<T: Real>(params: &[T], grad: &[T]) -> Result<(), Error> {
+    check_length("grad", params.len(), grad.len())?;
+    for (what, numbers) in [("params", params), ("grad", grad)] {
+        if let Some(index) = first_non_finite(numbers) {
+            return Err(Error::NonFinite { what, index });
         }
     }
+    Ok(())
 }
 
 impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for &mut O {

@@ -5,7 +5,6 @@
 //! [`Rows`] or an array (on a device), a `&'static mut [T]`, a `Vec` (on a host).
 
 use crate::error::{Error, check_length};
-use crate::kernels::first_non_finite;
 use crate::real::Real;
 
 /// `R` vectors of `N` numbers, as one slice of `R N`: state for an optimizer of `N` parameters,
@@ -62,12 +61,8 @@ pub(super) fn check<T: Real>(
     params: &[T],
     grad: &[T],
 ) -> Result<(), Error> {
-    check_length("grad", params.len(), grad.len())?;
     check_length("state", rows.saturating_mul(params.len()), state.len())?;
-    match first_non_finite(grad) {
-        Some(index) => Err(Error::NonFinite { what: "grad", index }),
-        None => Ok(()),
-    }
+    super::check_step(params, grad)
 }
 
 /// The first row of `n` numbers, and the others. Empty rows where there are none.

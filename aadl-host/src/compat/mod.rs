@@ -25,8 +25,8 @@
 //! 10. Everything is stacked, differenced and factored anew in each step.
 //!
 //! Not reproduced: AADL raises an exception where the normal equations are exactly singular; here
-//! dependent columns are dropped. A gradient that is not finite is an error of the base optimizer
-//! here.
+//! dependent columns are dropped. Parameters or a gradient that are not finite are an error of the
+//! base optimizer here.
 
 mod extrapolate;
 
@@ -219,6 +219,11 @@ impl<T: Real> Aadl<T> {
             })
             .collect();
         Ok(Self { settings, groups, calls: 0, since_stored: 0 })
+    }
+
+    /// Removes the acceleration (`remove_acceleration`): the groups' ranges and optimizers.
+    pub fn into_optimizers(self) -> Vec<(Range<usize>, Box<dyn Optimizer<T>>)> {
+        self.groups.into_iter().map(|group| (group.range, group.optimizer)).collect()
     }
 
     /// One step from the gradient at `params`. With a `loss` (AADL: a closure) an extrapolated
