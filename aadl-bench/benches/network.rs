@@ -80,6 +80,39 @@ fn gradient(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A whole training step on a batch: gradient, then SGD.
+fn step(criterion: &mut Criterion) {
+    let mut group = short(criterion, "training-step");
+    for (name, net) in NETWORKS {
+        let mut random = Random::new(4);
+        for batch in BATCHES {
+            let inputs: Vec<f32> = (0..batch * net.inputs()).map(|_| random.uniform()).collect();
+            let classes: Vec<u8> = (0..batch).map(|_| random.below(net.outputs()) as u8).collect();
+            let (mut params, mut grad) = (initial(&net), vec![0.0; net.params()]);
+            let mut scratch = vec![0.0; net.scratch(batch)];
+            let mut sgd = Sgd::new(SgdConfig { lr: 1e-3, ..SgdConfig::DEFAULT }, [])
+                .expect("the settings are valid");
+            group.throughput(Throughput::Elements(batch as u64));
+            group.bench_function(BenchmarkId::new(name, format!("batch={batch}")), |bencher| {
+                bencher.iter(|| {
+                    let classes = Targets::Classes(&classes);
+                    net.loss_and_gradient(
+                        Loss::CrossEntropy,
+                        &params,
+                        black_box(&inputs),
+                        classes,
+                        &mut grad,
+                        &mut scratch,
+                    )
+                    .expect("lengths and classes fit");
+                    sgd.step(&mut params, &grad).expect("the gradient is finite")
+                })
+            });
+        }
+    }
+    group.finish();
+}
+
 /// One step of an optimizer over the parameters of each network, the gradient given.
 fn optimizer(criterion: &mut Criterion) {
     let mut group = short(criterion, "optimizer");
@@ -106,5 +139,5 @@ fn optimizer(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, gradient, optimizer);
+criterion_group!(benches, gradient, step, optimizer);
 criterion_main!(benches);

@@ -48,6 +48,7 @@ pub type LossFn<'a, T> = &'a mut dyn FnMut(&[T]) -> T;
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AndersonMut<'a, T, K = Portable> {
     n: usize,
     depth: usize,

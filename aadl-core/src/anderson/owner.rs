@@ -29,6 +29,7 @@ use crate::real::Real;
 /// let accelerator = aadl_core::anderson::Anderson::<10, 2>::new();
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Anderson<const N: usize, const M: usize, T = f32> {
     iterates: [[T; N]; M],
     gram: [[f64; M]; M],

@@ -58,6 +58,7 @@ impl State {
 /// The memory of an accelerator of `depth` iterates of `n` numbers, but for its [`State`]. What it
 /// holds at the start does not matter.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Memory<'a, T> {
     /// `depth` columns, `stride >= n` elements apart.
     pub iterates: &'a mut [T],

@@ -53,6 +53,7 @@ impl RunningState {
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RunningAverager<const N: usize, const W: usize, T = f32> {
     mean: [T; N],
     state: RunningState,
@@ -105,6 +106,7 @@ impl<const N: usize, const W: usize, T: Real> Average<T> for RunningAverager<N, 
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RunningMut<'a, T, K = Portable> {
     mean: &'a mut [T],
     window: usize,

@@ -32,6 +32,7 @@ impl WindowState {
 /// The last `W` vectors of `N` numbers. RAM: `W N size_of::<T>()` bytes and two integers, all
 /// zeros when new, so that a `static` one takes no flash. For an example see [`Average`].
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Averager<const N: usize, const W: usize, T = f32> {
     rows: [[T; N]; W],
     state: WindowState,
@@ -87,6 +88,7 @@ impl<const N: usize, const W: usize, T: Real> Average<T> for Averager<N, W, T> {
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AveragerMut<'a, T, K = Portable> {
     rows: &'a mut [T],
     dimension: usize,

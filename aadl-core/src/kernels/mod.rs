@@ -33,6 +33,7 @@ pub const EXACT_DIGITS: i32 = 24;
 
 /// A vector given as the difference of two stored ones, `newer - older`, rounded once per element.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Difference<'a, T> {
     /// The minuend.
     pub newer: &'a [T],

@@ -75,6 +75,7 @@ impl<T: Real> Lower<'_, T> {
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Cholesky<'a, T> {
     elements: &'a [T],
     stride: usize,

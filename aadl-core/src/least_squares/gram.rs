@@ -20,7 +20,21 @@
 const CANCELLED: f64 = 2.0 * f64::EPSILON;
 
 /// The Gram matrix of the residuals of a ring, by slot, and the room above its diagonal.
+///
+/// ```
+/// use aadl_core::least_squares::gram::GramMatrix;
+/// // Residuals (2, 0) in slot 1 and (1, 1) in slot 2 of three; their difference is (-1, 1).
+/// let mut memory = [0.0; 9];
+/// let mut gram = GramMatrix::new(&mut memory, 3);
+/// for (i, j, dot) in [(1, 1, 4.0), (2, 1, 2.0), (2, 2, 2.0)] {
+///     gram.set(i, j, dot);
+/// }
+/// let mut rhs = [0.0];
+/// let system = gram.difference_system(&[1, 2], &mut rhs);
+/// assert_eq!((system[0], rhs[0]), (2.0, 0.0)); // df.df, df.f
+/// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct GramMatrix<'a> {
     elements: &'a mut [f64],
     depth: usize,

@@ -40,6 +40,7 @@ const MAX_COLUMNS: usize = 1 << 24;
 
 /// A matrix by columns in somebody else's memory: element `(i, j)` is `values[j * stride + i]`.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Columns<'a, T> {
     /// At least `(columns - 1) * stride + rows` numbers. What lies between the columns is not
     /// touched.

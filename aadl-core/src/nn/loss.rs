@@ -38,7 +38,8 @@ pub enum Loss {
     /// Softmax cross-entropy of logits (`nn.CrossEntropyLoss`). [`Targets::Values`] are
     /// probabilities of the classes.
     CrossEntropy,
-    /// Cross-entropy of one logit per output and targets in `[0, 1]` (`nn.BCEWithLogitsLoss`).
+    /// Cross-entropy of one logit per output and targets in `[0, 1]`, which is not checked
+    /// (`nn.BCEWithLogitsLoss`).
     BinaryCrossEntropy,
     /// Quadratic up to an error of `delta`, which is positive, linear above (`nn.HuberLoss`).
     Huber {

@@ -164,6 +164,7 @@ impl<T: Real, A: Accelerators<T>, B: Accelerators<T, Kernels = A::Kernels>> Acce
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct WithScratch<A, S> {
     /// The accelerators.
     pub accelerators: A,
@@ -215,6 +216,7 @@ impl<T: Real, A: Accelerators<T>, S: AsMut<[T]>> Accelerators<T> for WithScratch
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Accelerated<O, A> {
     optimizer: O,
     accelerators: A,

@@ -126,6 +126,7 @@ impl Default for AdamConfig {
 /// assert_eq!(ADAM.lr(), 1e-3);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Adam<B> {
     config: AdamConfig,
     /// `1 - beta^t` of both betas; 0 before the first step.

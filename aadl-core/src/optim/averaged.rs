@@ -28,6 +28,7 @@ use crate::real::Real;
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Averaged<O, V> {
     optimizer: O,
     average: V,

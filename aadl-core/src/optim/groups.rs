@@ -24,6 +24,7 @@ use crate::real::Real;
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Grouped<O, const G: usize> {
     ends: [usize; G],
     optimizers: [O; G],

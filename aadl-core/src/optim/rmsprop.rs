@@ -103,6 +103,7 @@ impl Default for RmsPropConfig {
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RmsProp<B> {
     config: RmsPropConfig,
     started: bool,

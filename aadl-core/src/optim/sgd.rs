@@ -100,6 +100,7 @@ impl Default for SgdConfig {
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sgd<B = [f32; 0]> {
     config: SgdConfig,
     started: bool,

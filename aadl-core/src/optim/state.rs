@@ -21,6 +21,7 @@ use crate::real::Real;
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Rows<const N: usize, const R: usize, T = f32>(pub [[T; N]; R]);
 
 impl<const N: usize, const R: usize, T: Real> Rows<N, R, T> {

@@ -178,6 +178,8 @@ struct Group<T> {
 ///     aadl.step(&mut x, &gradient, Some(&mut loss))?;
 /// }
 /// assert!(x[0].abs() < 0.1 && x[1].abs() < 0.1);
+/// let plain = aadl.into_optimizers(); // removes the acceleration
+/// assert_eq!(plain.len(), 1);
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 pub struct Aadl<T> {
