@@ -99,7 +99,7 @@ fn main() -> Result<(), Error> {
         accelerated.inputs.write(input);
         accelerated.truths.write(truth);
         if count % ROUND == 0 {
-            accelerated.optimizer.accelerators().view().forget();
+            accelerated.optimizer.accelerators_mut().view().forget();
             for _ in 0..ROUND {
                 plain.train(|sgd, params, grad, _| sgd.step(params, grad).map(drop))?;
                 accelerated.train(|accelerated, params, grad, loss| {

@@ -86,10 +86,6 @@ impl<T: Real, K: Kernels> Accelerators<T> for AndersonVec<T, K> {
         self.n
     }
 
-    fn is_unconfirmed(&self) -> bool {
-        self.state.is_unconfirmed()
-    }
-
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, K>> {
         (group == 0).then(|| self.view())
     }

@@ -199,7 +199,7 @@ impl<'a> Stepper<'a> {
     fn stats(&mut self) -> Stats {
         match self {
             Self::Plain(_) => Stats::ZERO,
-            Self::Accelerated(accelerated) => *accelerated.accelerators().view().stats(),
+            Self::Accelerated(accelerated) => *accelerated.accelerators_mut().view().stats(),
         }
     }
 }

@@ -52,7 +52,7 @@ fn one_over_all_is_an_optimizer_step_and_an_accelerator_step() {
             let jump =
                 matches!(done, Step::Accelerated { .. } | Step::Rejected(Reason::ResidualGrew));
             assert_eq!(update, if jump { Update::Jump } else { Update::Step });
-            assert_eq!(wrapped.accelerators().view().last_step(), done);
+            assert_eq!(wrapped.accelerators_mut().view().last_step(), done);
         }
         let (_, inside) = wrapped.into_inner();
         assert_eq!(inside.stats(), accelerator.stats());
@@ -74,9 +74,9 @@ fn groups_are_accelerated_each_on_its_own() {
     assert_eq!(wrapped.accelerators().count(), 4);
     assert_eq!(wrapped.accelerators().dimension(), 11);
     let sizes: Vec<usize> =
-        (0..4).map(|group| wrapped.accelerators().get(group).unwrap().dimension()).collect();
+        (0..4).map(|group| wrapped.accelerators_mut().get(group).unwrap().dimension()).collect();
     assert_eq!(sizes, [3, 2, 2, 4]);
-    assert!(wrapped.accelerators().get(4).is_none());
+    assert!(wrapped.accelerators_mut().get(4).is_none());
 
     let ranges = [0..3, 3..5, 5..7, 7..11];
     let mut alone: Vec<Borrowed<f64>> =
@@ -102,7 +102,7 @@ fn groups_are_accelerated_each_on_its_own() {
     }
     assert!(jumps > 10);
     for (group, accelerator) in alone.iter().enumerate() {
-        let groups = wrapped.accelerators();
+        let groups = wrapped.accelerators_mut();
         assert_eq!(groups.get(group).unwrap().stats(), accelerator.state.stats());
     }
 }
@@ -127,10 +127,6 @@ impl Accelerators<f64> for OnVectors {
 
     fn dimension(&self) -> usize {
         self.0.n
-    }
-
-    fn is_unconfirmed(&self) -> bool {
-        self.0.state.is_unconfirmed()
     }
 
     fn get(&mut self, group: usize) -> Option<aadl_core::anderson::AndersonMut<'_, f64>> {
@@ -175,7 +171,7 @@ fn the_loss_sees_all_parameters() {
         assert_eq!(bits(&x), bits(&plain));
     }
     assert!(rejected > 15);
-    for accelerator in wrapped.accelerators() {
+    for accelerator in wrapped.accelerators_mut() {
         assert_eq!(accelerator.stats().loss_evaluations, 2 * rejected);
     }
 }
@@ -288,7 +284,7 @@ fn an_optimizer_that_refuses_leaves_no_trace() {
     let mut x = [1.0; 4];
     assert!(matches!(accelerated.step(&mut x, &[1.0; 4]), Err(Error::Length { .. })));
     assert_eq!(x, [1.0; 4]);
-    assert!(accelerated.accelerators().view().wants_start());
+    assert!(accelerated.accelerators_mut().view().wants_start());
 }
 
 /// A jump to where the gradient is not finite: without a way back every further step would fail.
@@ -308,7 +304,7 @@ fn a_gradient_that_is_not_finite_takes_the_jump_back() {
         let mut plain = x;
         accelerated.optimizer().clone().step(&mut plain, &grad).unwrap();
         accelerated.step(&mut x, &grad).unwrap();
-        let groups = accelerated.accelerators();
+        let groups = accelerated.accelerators_mut();
         let jumped = [groups.0.view().last_step(), groups.1.view().last_step()]
             .map(|done| matches!(done, Step::Accelerated { .. }));
         if step % 3 != 0 {
@@ -331,7 +327,7 @@ fn a_gradient_that_is_not_finite_takes_the_jump_back() {
         assert_eq!(accelerated.step(&mut x, &broken), Err(error));
     }
     assert!(taken_back >= 8, "{taken_back}");
-    let groups = accelerated.accelerators();
+    let groups = accelerated.accelerators_mut();
     assert_eq!(groups.0.stats().residual_grew + groups.1.stats().residual_grew, taken_back);
 }
 
@@ -354,7 +350,11 @@ fn what_a_step_would_refuse_is_told_beforehand() {
 #[test]
 fn a_jump_is_taken_back_inside_groups_and_averages_too() {
     let config = Config { safeguard: Safeguard::Residual { growth: 1e6 }, ..Config::DEFAULT };
-    let part = || Accelerated::new(sgd(), Anderson::<2, 4, f64>::new(), config).unwrap();
+    // Where one of two groups has jumped, the other must not keep it from coming back.
+    let part = |frequency| {
+        let config = Config { frequency, ..config };
+        Accelerated::new(sgd(), Anderson::<2, 4, f64>::new(), config).unwrap()
+    };
     fn jumps_and_comes_back(mut optimizer: impl Optimizer<f64>, lost: bool) {
         let (map, mut x) = problem::<4>(846);
         let broken = [f64::NAN; 4];
@@ -366,9 +366,11 @@ fn a_jump_is_taken_back_inside_groups_and_averages_too() {
             sgd().step(&mut plain, &grad).unwrap();
             if optimizer.step(&mut x, &grad).unwrap() == Update::Jump {
                 assert_ne!(x, plain);
-                assert_eq!(optimizer.check(&x, &broken), Ok(()));
+                assert_eq!(optimizer.check(&x, &broken), refused.map(drop));
                 // Parameters that are not finite are answered in the same way.
-                let mut x = if lost { [f64::INFINITY; 4] } else { x };
+                if lost {
+                    x[..2].fill(f64::INFINITY);
+                }
                 let grad = if lost { &grad[..] } else { &broken };
                 assert_eq!(optimizer.step(&mut x, grad), Ok(Update::Jump));
                 assert_eq!(x, plain);
@@ -379,7 +381,7 @@ fn a_jump_is_taken_back_inside_groups_and_averages_too() {
         panic!("no jump");
     }
     for lost in [false, true] {
-        jumps_and_comes_back(Grouped::new([2, 4], [part(), part()]).unwrap(), lost);
+        jumps_and_comes_back(Grouped::new([2, 4], [part(2), part(5)]).unwrap(), lost);
         let whole = Accelerated::new(sgd(), Anderson::<4, 4, f64>::new(), config).unwrap();
         let average = Averager::<4, 3, f64>::new();
         jumps_and_comes_back(Averaged::new(whole, average, f64::INFINITY).unwrap(), lost);
@@ -463,7 +465,7 @@ fn jumps_inside_are_no_residuals() {
         let done = accelerator.view().step(&BARE, &mut y).unwrap();
         assert_eq!(bits(&x), bits(&y));
         if step % 5 == 0 && done == Step::Stored {
-            assert_eq!(wrapped.accelerators().view().residual_norm(), None);
+            assert_eq!(wrapped.accelerators_mut().view().residual_norm(), None);
         }
     }
 }
@@ -498,18 +500,18 @@ fn acceleration_goes_around_averaging() {
             }
             let done = accelerator.step(&BARE, &mut y).unwrap();
             assert_eq!(bits(&x), bits(&y));
-            assert_eq!(wrapped.accelerators().view().last_step(), done);
+            assert_eq!(wrapped.accelerators_mut().view().last_step(), done);
             let jump = matches!(done, Step::Accelerated { .. });
             jumped += u32::from(jump);
             assert_eq!(update == Update::Jump, mean || jump);
             if mean {
                 // Not one stored before, nor one that ends with a mean.
-                assert_eq!(wrapped.accelerators().view().residual_norm(), None);
+                assert_eq!(wrapped.accelerators_mut().view().residual_norm(), None);
             }
         }
         let (inside, outside) = wrapped.into_inner();
         assert_eq!(outside.stats(), accelerator.stats());
-        assert_eq!(inside.into_parts().0, inner);
+        assert_eq!(inside.into_inner().0, inner);
         [loaded, jumped]
     }
     for seed in 880..886 {

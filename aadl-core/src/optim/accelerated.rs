@@ -4,6 +4,8 @@
 //! or adaptive scales it is not quite one (the map changes with the optimizer's own state), and
 //! acceleration of such optimizers rarely pays; around plain gradient descent it does.
 
+use core::ops::Range;
+
 use crate::anderson::{Anderson, AndersonMut, Config, LossFn, Reason, Safeguard, Step};
 use crate::error::{Error, check_length};
 use crate::kernels::{Kernels, Portable, first_non_finite};
@@ -31,12 +33,27 @@ pub trait Accelerators<T: Real> {
     /// Parameters of all groups together.
     fn dimension(&self) -> usize;
 
-    /// Whether a step may yet take back the accelerated point of some group
-    /// ([`State::is_unconfirmed`](crate::anderson::State::is_unconfirmed)).
-    fn is_unconfirmed(&self) -> bool;
-
     /// The accelerator of a group; none from [`Accelerators::count`] on.
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, Self::Kernels>>;
+
+    /// Visits all groups in order, each with the range of its parameters, up to the first error.
+    ///
+    /// # Errors
+    /// Those of `visit`.
+    fn for_each(
+        &mut self,
+        mut visit: impl FnMut(AndersonMut<'_, T, Self::Kernels>, Range<usize>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut start = 0;
+        for group in 0..self.count() {
+            if let Some(accelerator) = self.get(group) {
+                let range = start..start + accelerator.dimension();
+                start = range.end;
+                visit(accelerator, range)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl<const N: usize, const M: usize, T: Real> Accelerators<T> for Anderson<N, M, T> {
@@ -48,10 +65,6 @@ impl<const N: usize, const M: usize, T: Real> Accelerators<T> for Anderson<N, M,
 
     fn dimension(&self) -> usize {
         N
-    }
-
-    fn is_unconfirmed(&self) -> bool {
-        self.state().is_unconfirmed()
     }
 
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T>> {
@@ -70,10 +83,6 @@ impl<T: Real, A: Accelerators<T>> Accelerators<T> for &mut A {
         (**self).dimension()
     }
 
-    fn is_unconfirmed(&self) -> bool {
-        (**self).is_unconfirmed()
-    }
-
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
         (**self).get(group)
     }
@@ -88,10 +97,6 @@ impl<T: Real, A: Accelerators<T>> Accelerators<T> for [A] {
 
     fn dimension(&self) -> usize {
         self.iter().fold(0, |dimension, a| dimension + a.dimension())
-    }
-
-    fn is_unconfirmed(&self) -> bool {
-        self.iter().any(A::is_unconfirmed)
     }
 
     fn get(&mut self, mut group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
@@ -117,10 +122,6 @@ impl<T: Real, A: Accelerators<T>, const G: usize> Accelerators<T> for [A; G] {
         self.as_slice().dimension()
     }
 
-    fn is_unconfirmed(&self) -> bool {
-        self.as_slice().is_unconfirmed()
-    }
-
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
         self.as_mut_slice().get(group)
     }
@@ -137,10 +138,6 @@ impl<T: Real, A: Accelerators<T>, B: Accelerators<T, Kernels = A::Kernels>> Acce
 
     fn dimension(&self) -> usize {
         self.0.dimension() + self.1.dimension()
-    }
-
-    fn is_unconfirmed(&self) -> bool {
-        self.0.is_unconfirmed() || self.1.is_unconfirmed()
     }
 
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
@@ -181,10 +178,6 @@ impl<T: Real, A: Accelerators<T>, S: AsMut<[T]>> Accelerators<T> for WithScratch
 
     fn dimension(&self) -> usize {
         self.accelerators.dimension()
-    }
-
-    fn is_unconfirmed(&self) -> bool {
-        self.accelerators.is_unconfirmed()
     }
 
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, A::Kernels>> {
@@ -233,13 +226,23 @@ impl<O, A> Accelerated<O, A> {
         Ok(Self { optimizer, accelerators, config })
     }
 
-    /// The optimizer inside.
-    pub fn optimizer(&mut self) -> &mut O {
+    /// The optimizer.
+    pub const fn optimizer(&self) -> &O {
+        &self.optimizer
+    }
+
+    /// The optimizer, to change its learning rate.
+    pub const fn optimizer_mut(&mut self) -> &mut O {
         &mut self.optimizer
     }
 
-    /// The accelerators inside: their statistics, their last step.
-    pub fn accelerators(&mut self) -> &mut A {
+    /// The accelerators: their statistics, their last step.
+    pub const fn accelerators(&self) -> &A {
+        &self.accelerators
+    }
+
+    /// The accelerators, to reset or interrupt them.
+    pub const fn accelerators_mut(&mut self) -> &mut A {
         &mut self.accelerators
     }
 
@@ -288,70 +291,38 @@ impl<O, A> Accelerated<O, A> {
         A: Accelerators<T>,
     {
         // All that can be wrong is found out before anything moves.
+        let (config, with_loss) = (&self.config, loss.is_some());
         check_length("params", self.accelerators.dimension(), params.len())?;
-        let mut starting = false;
-        for group in 0..self.accelerators.count() {
-            if let Some(accelerator) = self.accelerators.get(group) {
-                accelerator.check(&self.config, accelerator.dimension(), loss.is_some())?;
-                starting |= accelerator.wants_start();
+        let (mut starting, mut unconfirmed) = (false, false);
+        self.accelerators.for_each(|accelerator, range| {
+            starting |= accelerator.wants_start();
+            unconfirmed |= accelerator.state().is_unconfirmed();
+            accelerator.check(config, range.len(), with_loss)
+        })?;
+        if starting || unconfirmed {
+            match self.optimizer.check(params, grad) {
+                Err(Error::NonFinite { .. }) if self.take_back(params) => return Ok(Update::Jump),
+                checked => checked?,
             }
         }
-        check_length("grad", params.len(), grad.len())?;
-        if self.blames_a_jump(params, grad) {
-            self.take_back_unconfirmed(params);
-            return Ok(Update::Jump);
-        }
         if starting {
-            self.optimizer.check(params, grad)?;
             self.start(params)?;
         }
 
         let mut update = self.optimizer.step(params, grad)?;
-        let jumped = update == Update::Jump;
-        let mut start = 0;
-        for group in 0..self.accelerators.count() {
-            let Some(mut accelerator) = self.accelerators.get(group) else { continue };
+        let (config, jumped) = (&self.config, update == Update::Jump);
+        self.accelerators.for_each(|mut accelerator, range| {
             if jumped {
                 accelerator.interrupt();
             }
-            let range = start..start + accelerator.dimension();
-            start = range.end;
-            let step = match &mut loss {
-                Some(loss) => {
-                    accelerator.step_range(&self.config, params, range, Some(&mut **loss))?
-                }
-                None => accelerator.step_range(&self.config, params, range, None)?,
-            };
+            let loss = loss.as_mut().map(|loss| &mut **loss as LossFn<'_, T>);
+            let step = accelerator.step_range(config, params, range, loss)?;
             if matches!(step, Step::Accelerated { .. } | Step::Rejected(Reason::ResidualGrew)) {
                 update = Update::Jump;
             }
-        }
+            Ok(())
+        })?;
         Ok(update)
-    }
-
-    /// Where parameters or gradient are not finite, the accelerated points that led there are to
-    /// blame first: they are taken back, and the optimizer does not move.
-    fn blames_a_jump<T: Real>(&self, params: &[T], grad: &[T]) -> bool
-    where
-        A: Accelerators<T>,
-    {
-        self.accelerators.is_unconfirmed()
-            && (first_non_finite(params).is_some() || first_non_finite(grad).is_some())
-    }
-
-    fn take_back_unconfirmed<T: Real>(&mut self, params: &mut [T])
-    where
-        A: Accelerators<T>,
-    {
-        let mut start = 0;
-        for group in 0..self.accelerators.count() {
-            let Some(mut accelerator) = self.accelerators.get(group) else { continue };
-            let range = start..start + accelerator.dimension();
-            start = range.end;
-            if accelerator.state().is_unconfirmed() {
-                accelerator.take_back_unconfirmed(params.get_mut(range).unwrap_or_default());
-            }
-        }
     }
 
     /// Stores the point before the step for every group that begins a chain.
@@ -362,16 +333,12 @@ impl<O, A> Accelerated<O, A> {
         if let Some(index) = first_non_finite(params) {
             return Err(Error::NonFinite { what: "params", index });
         }
-        let mut start = 0;
-        for group in 0..self.accelerators.count() {
-            let Some(mut accelerator) = self.accelerators.get(group) else { continue };
-            let range = start..start + accelerator.dimension();
-            start = range.end;
+        self.accelerators.for_each(|mut accelerator, range| {
             if accelerator.wants_start() {
                 accelerator.start(params.get(range).unwrap_or_default())?;
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 
@@ -382,11 +349,10 @@ impl<T: Real, O: Optimizer<T>, A: Accelerators<T>> Optimizer<T> for Accelerated<
 
     fn reset(&mut self) {
         self.optimizer.reset();
-        for group in 0..self.accelerators.count() {
-            if let Some(mut accelerator) = self.accelerators.get(group) {
-                accelerator.reset();
-            }
-        }
+        let _ = self.accelerators.for_each(|mut accelerator, _| {
+            accelerator.reset();
+            Ok(())
+        });
     }
 
     fn check(&self, params: &[T], grad: &[T]) -> Result<(), Error> {
@@ -394,7 +360,18 @@ impl<T: Real, O: Optimizer<T>, A: Accelerators<T>> Optimizer<T> for Accelerated<
         if self.config.safeguard == Safeguard::Loss {
             return Err(Error::LossRequired);
         }
-        check_length("grad", params.len(), grad.len())?;
-        if self.blames_a_jump(params, grad) { Ok(()) } else { self.optimizer.check(params, grad) }
+        self.optimizer.check(params, grad)
+    }
+
+    fn take_back(&mut self, params: &mut [T]) -> bool {
+        let mut any = false;
+        let _ = self.accelerators.for_each(|mut accelerator, range| {
+            if accelerator.state().is_unconfirmed() {
+                accelerator.take_back_unconfirmed(params.get_mut(range).unwrap_or_default());
+                any = true;
+            }
+            Ok(())
+        });
+        any || self.optimizer.take_back(params)
     }
 }

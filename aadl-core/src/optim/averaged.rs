@@ -2,7 +2,7 @@
 //! set by the user and a deviation that is defined for means of any sign (see
 //! [`crate::average`]).
 
-use super::{Optimizer, Update};
+use super::{Optimizer, Update, check_or_take_back};
 use crate::average::Average;
 use crate::error::{Error, check_length};
 use crate::real::Real;
@@ -67,7 +67,7 @@ impl<O, V> Averaged<O, V> {
     }
 
     /// Removes the averaging: the optimizer with its state, and the average.
-    pub fn into_parts(self) -> (O, V) {
+    pub fn into_inner(self) -> (O, V) {
         (self.optimizer, self.average)
     }
 }
@@ -78,7 +78,9 @@ impl<T: Real, O: Optimizer<T>, V: Average<T>> Optimizer<T> for Averaged<O, V> {
     /// (an overflow), or so large that [`Average::push`] refuses them, the error is found after its
     /// step: `params` is then what the optimizer made and the average is unchanged.
     fn step(&mut self, params: &mut [T], grad: &[T]) -> Result<Update, Error> {
-        self.check(params, grad)?;
+        if check_or_take_back(self, params, grad)? {
+            return Ok(Update::Jump);
+        }
         let update = self.optimizer.step(params, grad)?;
         self.average.push(params)?;
         let applied = self.average.apply(params, self.tolerance)?;
@@ -93,5 +95,9 @@ impl<T: Real, O: Optimizer<T>, V: Average<T>> Optimizer<T> for Averaged<O, V> {
     fn check(&self, params: &[T], grad: &[T]) -> Result<(), Error> {
         check_length("params", self.average.dimension(), params.len())?;
         self.optimizer.check(params, grad)
+    }
+
+    fn take_back(&mut self, params: &mut [T]) -> bool {
+        self.optimizer.take_back(params)
     }
 }

@@ -1,6 +1,6 @@
 //! Parameter groups: consecutive parts of one parameter vector, each with its own optimizer.
 
-use super::{Optimizer, Update};
+use super::{Optimizer, Update, check_or_take_back};
 use crate::error::{Error, check_length};
 use crate::real::Real;
 
@@ -70,7 +70,9 @@ impl<T: Real, O: Optimizer<T>, const G: usize> Optimizer<T> for Grouped<O, G> {
     /// An error that only a step itself can find (see [`super::Averaged`]; missing scratch of
     /// [`super::WithScratch`]) leaves the groups before that one moved.
     fn step(&mut self, params: &mut [T], grad: &[T]) -> Result<Update, Error> {
-        self.check(params, grad)?;
+        if check_or_take_back(self, params, grad)? {
+            return Ok(Update::Jump);
+        }
         let mut update = Update::Step;
         for ((start, end), optimizer) in self.bounds().zip(&mut self.optimizers) {
             if let (Some(params), Some(grad)) = (params.get_mut(start..end), grad.get(start..end))
@@ -96,6 +98,14 @@ impl<T: Real, O: Optimizer<T>, const G: usize> Optimizer<T> for Grouped<O, G> {
             }
         }
         Ok(())
+    }
+
+    fn take_back(&mut self, params: &mut [T]) -> bool {
+        let mut any = false;
+        for ((start, end), optimizer) in self.bounds().zip(&mut self.optimizers) {
+            any |= optimizer.take_back(params.get_mut(start..end).unwrap_or_default());
+        }
+        any
     }
 }
 

@@ -55,10 +55,33 @@ pub trait Optimizer<T: Real = f32> {
     /// Forgets all state; settings stay.
     fn reset(&mut self);
 
-    /// The error that [`Optimizer::step`] would return for these arguments, without a step. What
-    /// holds several optimizers asks all of them before it moves any.
+    /// The error that [`Optimizer::step`] would return for these arguments, without a step, unless
+    /// [`Optimizer::take_back`] has an answer. What holds several optimizers asks all of them
+    /// before it moves any.
     fn check(&self, params: &[T], grad: &[T]) -> Result<(), Error> {
         check_step(params, grad)
+    }
+
+    /// Parameters or gradient are not finite: restores the parameters before an accelerated point
+    /// that led there and is not confirmed yet. True where there was one; a step with such
+    /// arguments is then an [`Update::Jump`] and no error. Optimizers without acceleration have
+    /// nothing to take back.
+    fn take_back(&mut self, params: &mut [T]) -> bool {
+        let _ = params;
+        false
+    }
+}
+
+/// [`Optimizer::check`] for the step of an optimizer that holds others, with the answer of
+/// [`Optimizer::take_back`]: true where something was taken back, and the step is over.
+fn check_or_take_back<T: Real>(
+    optimizer: &mut impl Optimizer<T>,
+    params: &mut [T],
+    grad: &[T],
+) -> Result<bool, Error> {
+    match optimizer.check(params, grad) {
+        Err(Error::NonFinite { .. }) if optimizer.take_back(params) => Ok(true),
+        checked => checked.map(|()| false),
     }
 }
 
@@ -84,5 +107,9 @@ impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for &mut O {
 
     fn check(&self, params: &[T], grad: &[T]) -> Result<(), Error> {
         (**self).check(params, grad)
+    }
+
+    fn take_back(&mut self, params: &mut [T]) -> bool {
+        (**self).take_back(params)
     }
 }
