@@ -14,6 +14,16 @@ use core::fmt;
 ///     Err(Error::Config { field: "relaxation", requires: "0 < relaxation <= 1" })
 /// );
 /// ```
+///
+/// On a device the text goes into a bounded string:
+///
+/// ```
+/// use core::fmt::Write;
+/// let error = aadl_core::Error::NonFinite { what: "grad", index: 3 };
+/// let mut text = heapless::String::<64>::new();
+/// write!(text, "{error}").expect("64 bytes are enough for this one");
+/// assert_eq!(text, "grad: element 3 is not a finite number");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -294,6 +294,54 @@ fn float32_does_the_same_to_its_precision() {
     }
 }
 
+/// AADL's QR in float32, where it was recorded (the hard windows, rank-deficient ones among them),
+/// and its float64 numbers where the window is well-conditioned.
+#[test]
+fn extrapolation_in_float32_is_aadls() {
+    let file = load(LEAST_SQUARES);
+    let [mut recorded, mut rounded] = [0; 2];
+    for case in file["cases"].as_array().unwrap() {
+        let rows: Vec<Vec<f32>> = case["X_float32_rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row.as_array().unwrap().iter().map(parse).collect())
+            .collect();
+        let columns: Vec<Vec<f32>> =
+            (0..rows[0].len()).map(|j| rows.iter().map(|row| row[j]).collect()).collect();
+        let iterates: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+        let setting = |name: &str| case[name].as_f64().unwrap();
+        let found =
+            extrapolate_qr(&iterates, setting("relaxation"), setting("regularization")).unwrap();
+
+        // Of the columns that count; the repeated one of the case without a number does not.
+        let condition = case["cond_DR"].as_f64().unwrap_or(10.0);
+        let expected: Vec<f32> = match case["anderson"]["float32_result"].as_array() {
+            Some(result) => {
+                recorded += 1;
+                result.iter().map(parse).collect()
+            }
+            None if condition < 100.0 => {
+                rounded += 1;
+                let result = case["anderson"]["extrapolated"].as_array().unwrap();
+                result.iter().map(|x| x.as_f64().unwrap() as f32).collect()
+            }
+            None => continue,
+        };
+        let largest = expected.iter().fold(1.0f32, |max, x| max.max(x.abs()));
+        for (x, y) in found.point.iter().zip(&expected) {
+            let deviation = f64::from((x - y).abs() / largest);
+            let tolerance = 4.0 * f64::from(f32::EPSILON) * condition.max(1.0);
+            assert!(deviation <= tolerance, "{}: {deviation:e} {tolerance:e}", case["id"]);
+        }
+    }
+    assert_eq!((recorded, rounded), (3, 13));
+}
+
+fn parse(x: &Value) -> f32 {
+    x.as_str().unwrap().parse().unwrap()
+}
+
 /// Without finite checks a NaN goes through; nothing panics.
 #[test]
 fn nan_goes_through_the_extrapolation() {
