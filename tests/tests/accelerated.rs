@@ -537,11 +537,78 @@ fn averaging_goes_around_acceleration() {
         let grad = gradient(&map, &x);
         wrapped.step(&mut x, &grad).unwrap();
         alone.step(&mut y, &grad).unwrap();
+        is_true_residual(&mut alone, &grad);
         average.push(&y).unwrap();
-        loaded += u32::from(average.apply(&mut y, 0.05).unwrap().loaded);
+        if average.apply(&mut y, 0.05).unwrap().loaded {
+            alone.interrupt();
+            loaded += 1;
+        }
         assert_eq!(bits(&x), bits(&y));
     }
     assert!(loaded > 2 && loaded < 38, "{loaded}");
+}
+
+/// What the accelerator holds as its newest residual is the step that descent made.
+fn is_true_residual<const N: usize>(
+    accelerated: &mut Accelerated<Sgd<[f64; 0]>, Anderson<N, 6, f64>>,
+    grad: &[f64],
+) {
+    if let Some(residual) = accelerated.accelerators_mut().view().residual_norm() {
+        let step = LR * norm(grad);
+        // Differences of iterates of order 1 are rounded to their last place.
+        assert!((residual - step).abs() <= 1e-9 * step + 1e-14, "{residual:e} {step:e}");
+    }
+}
+
+/// An outer jump, or one taken back, is no step of the accelerator inside; and the other way round.
+#[test]
+fn nested_accelerators_tell_each_other_of_jumps() {
+    let (map, mut x) = problem::<6>(891);
+    let make = |frequency| {
+        let config = Config { frequency, ..Config::DEFAULT };
+        Accelerated::new(sgd(), Anderson::<6, 6, f64>::new(), config).unwrap()
+    };
+    let config = Config { frequency: 3, ..Config::DEFAULT };
+    let mut outer = Accelerated::new(make(5), Anderson::<6, 6, f64>::new(), config).unwrap();
+    let mut jumps = 0;
+    for step in 0..60 {
+        let mut grad = gradient(&map, &x);
+        let broken = step % 7 == 6;
+        if broken {
+            grad[2] = f64::NAN;
+        }
+        match outer.step(&mut x, &grad) {
+            Ok(Update::Jump) => jumps += 1,
+            Ok(Update::Step) => assert!(!broken),
+            Err(error) => assert_eq!(error, Error::NonFinite { what: "grad", index: 2 }),
+        }
+        if !broken {
+            is_true_residual(outer.optimizer_mut(), &grad);
+            if let Some(residual) = outer.accelerators_mut().view().residual_norm() {
+                let step = LR * norm(&grad);
+                assert!((residual - step).abs() <= 1e-9 * step + 1e-14, "{residual:e} {step:e}");
+            }
+        }
+    }
+    assert!(jumps > 10, "{jumps}");
+}
+
+/// A wrong length takes nothing back and leaves the way back open.
+#[test]
+fn take_back_asks_for_the_length() {
+    let (map, mut x) = problem::<4>(847);
+    let config = Config { safeguard: Safeguard::Residual { growth: 1e6 }, ..Config::DEFAULT };
+    let part = || Accelerated::new(sgd(), Anderson::<2, 4, f64>::new(), config).unwrap();
+    let mut grouped = Grouped::new([2, 4], [part(), part()]).unwrap();
+    let jumps = (0..10).any(|_| {
+        let grad = gradient(&map, &x);
+        grouped.step(&mut x, &grad).unwrap() == Update::Jump
+    });
+    assert!(jumps);
+    assert!(!grouped.take_back(&mut x[..3]));
+    let jumped = x;
+    assert_eq!(grouped.step(&mut x, &[f64::NAN; 4]), Ok(Update::Jump));
+    assert_ne!(x, jumped);
 }
 
 /// Every optimizer can be inside, with state of its own as well.

@@ -8,7 +8,7 @@ use core::ops::Range;
 
 use crate::anderson::{Anderson, AndersonMut, Config, LossFn, Reason, Safeguard, Step};
 use crate::error::{Error, check_length};
-use crate::kernels::{Kernels, Portable, first_non_finite};
+use crate::kernels::{Kernels, Portable};
 use crate::optim::{Optimizer, Update};
 use crate::real::Real;
 
@@ -263,7 +263,8 @@ impl<O, A> Accelerated<O, A> {
 
     /// [`Optimizer::step`] with a loss of all parameters, for
     /// [`Safeguard::Loss`](crate::anderson::Safeguard::Loss). What became of each group is in
-    /// [`AndersonMut::last_step`].
+    /// [`AndersonMut::last_step`]; a step that takes a jump back counts, and is the last, only in
+    /// the groups that had one.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::NonFinite`]; nothing has changed then.
@@ -311,6 +312,7 @@ impl<O, A> Accelerated<O, A> {
 
         let mut update = self.optimizer.step(params, grad)?;
         let (config, jumped) = (&self.config, update == Update::Jump);
+        let mut replaced = false;
         self.accelerators.for_each(|mut accelerator, range| {
             if jumped {
                 accelerator.interrupt();
@@ -318,11 +320,26 @@ impl<O, A> Accelerated<O, A> {
             let loss = loss.as_mut().map(|loss| &mut **loss as LossFn<'_, T>);
             let step = accelerator.step_range(config, params, range, loss)?;
             if matches!(step, Step::Accelerated { .. } | Step::Rejected(Reason::ResidualGrew)) {
-                update = Update::Jump;
+                replaced = true;
             }
             Ok(())
         })?;
+        if replaced {
+            // Accelerators further inside must not take the jump for a step of theirs.
+            self.optimizer.interrupt();
+            update = Update::Jump;
+        }
         Ok(update)
+    }
+
+    fn interrupt_accelerators<T: Real>(&mut self)
+    where
+        A: Accelerators<T>,
+    {
+        let _ = self.accelerators.for_each(|mut accelerator, _| {
+            accelerator.interrupt();
+            Ok(())
+        });
     }
 
     /// Stores the point before the step for every group that begins a chain.
@@ -330,9 +347,6 @@ impl<O, A> Accelerated<O, A> {
     where
         A: Accelerators<T>,
     {
-        if let Some(index) = first_non_finite(params) {
-            return Err(Error::NonFinite { what: "params", index });
-        }
         self.accelerators.for_each(|mut accelerator, range| {
             if accelerator.wants_start() {
                 accelerator.start(params.get(range).unwrap_or_default())?;
@@ -363,8 +377,16 @@ impl<T: Real, O: Optimizer<T>, A: Accelerators<T>> Optimizer<T> for Accelerated<
         self.optimizer.check(params, grad)
     }
 
+    fn interrupt(&mut self) {
+        self.interrupt_accelerators();
+        self.optimizer.interrupt();
+    }
+
     fn take_back(&mut self, params: &mut [T]) -> bool {
         let mut any = false;
+        if params.len() != self.accelerators.dimension() {
+            return any;
+        }
         let _ = self.accelerators.for_each(|mut accelerator, range| {
             if accelerator.state().is_unconfirmed() {
                 accelerator.take_back_unconfirmed(params.get_mut(range).unwrap_or_default());
@@ -372,6 +394,12 @@ impl<T: Real, O: Optimizer<T>, A: Accelerators<T>> Optimizer<T> for Accelerated<
             }
             Ok(())
         });
-        any || self.optimizer.take_back(params)
+        if any {
+            self.optimizer.interrupt();
+        } else if self.optimizer.take_back(params) {
+            self.interrupt_accelerators();
+            any = true;
+        }
+        any
     }
 }

@@ -16,7 +16,7 @@
 //! infinite.
 //!
 //! Cost: a square root, two divisions and 12 to 15 flops a parameter, one pass over parameters,
-//! gradient and state; one more read of the gradient looks for NaN and infinities.
+//! gradient and state; one more read of parameters and gradient looks for NaN and infinities.
 
 use super::state::{Rows, check, lerp, non_negative, ratio, require, split};
 use super::{Optimizer, Update};

@@ -8,8 +8,8 @@ use crate::real::Real;
 /// `params[ends[i - 1] .. ends[i]]`, the first beginning at 0. Optimizers of different types go
 /// together as `&mut dyn Optimizer<T>`.
 ///
-/// [`Optimizer::step`] asks all groups for errors before it moves any (one more read of the
-/// gradient). RAM: the optimizers and `G` integers.
+/// [`Optimizer::step`] asks all groups for errors before it moves any (one more read of parameters
+/// and gradient). RAM: the optimizers and `G` integers.
 ///
 /// ```
 /// use aadl_core::optim::{Adam, AdamConfig, Grouped, Optimizer, Sgd, SgdConfig};
@@ -92,16 +92,28 @@ impl<T: Real, O: Optimizer<T>, const G: usize> Optimizer<T> for Grouped<O, G> {
         let [.., last] = self.ends.as_slice() else { return Ok(()) };
         check_length("params", *last, params.len())?;
         check_length("grad", *last, grad.len())?;
+        // Numbers that are not finite may be answered by taking a jump back, so all else first.
+        let mut found = Ok(());
         for ((start, end), optimizer) in self.bounds().zip(&self.optimizers) {
             if let (Some(params), Some(grad)) = (params.get(start..end), grad.get(start..end)) {
-                optimizer.check(params, grad).map_err(shifted(start))?;
+                match optimizer.check(params, grad).map_err(shifted(start)) {
+                    Err(error @ Error::NonFinite { .. }) => found = found.and(Err(error)),
+                    checked => checked?,
+                }
             }
         }
-        Ok(())
+        found
+    }
+
+    fn interrupt(&mut self) {
+        self.optimizers.iter_mut().for_each(O::interrupt);
     }
 
     fn take_back(&mut self, params: &mut [T]) -> bool {
         let mut any = false;
+        if self.ends.last() != Some(&params.len()) {
+            return any;
+        }
         for ((start, end), optimizer) in self.bounds().zip(&mut self.optimizers) {
             any |= optimizer.take_back(params.get_mut(start..end).unwrap_or_default());
         }

@@ -35,7 +35,8 @@ pub enum Update {
 /// Something that moves parameters along a gradient.
 ///
 /// `params` and `grad` have the same length, that of the state where there is one. A wrong length,
-/// parameters or a gradient that are not finite are an [`Error`], and nothing has changed then.
+/// parameters or a gradient that are not finite are an [`Error`], and nothing has changed then (but
+/// see [`Optimizer::take_back`], and the steps of [`Averaged`] and [`Grouped`]).
 ///
 /// ```
 /// use aadl_core::Error;
@@ -62,10 +63,14 @@ pub trait Optimizer<T: Real = f32> {
         check_step(params, grad)
     }
 
+    /// The parameters were replaced by something other than this optimizer: their difference to the
+    /// next is no residual, and accelerators inside begin a new chain. State of optimizers stays.
+    fn interrupt(&mut self) {}
+
     /// Parameters or gradient are not finite: restores the parameters before an accelerated point
     /// that led there and is not confirmed yet. True where there was one; a step with such
     /// arguments is then an [`Update::Jump`] and no error. Optimizers without acceleration have
-    /// nothing to take back.
+    /// nothing to take back. False, and nothing changed, for another number of parameters.
     fn take_back(&mut self, params: &mut [T]) -> bool {
         let _ = params;
         false
@@ -107,6 +112,10 @@ impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for &mut O {
 
     fn check(&self, params: &[T], grad: &[T]) -> Result<(), Error> {
         (**self).check(params, grad)
+    }
+
+    fn interrupt(&mut self) {
+        (**self).interrupt();
     }
 
     fn take_back(&mut self, params: &mut [T]) -> bool {

@@ -13,7 +13,7 @@
 //! negative it counts as 0; (2) where `d` is 0 (possible with `eps` 0) the quotient is 0.
 //!
 //! Cost: a square root, a division and 6 to 14 flops a parameter, one pass over parameters,
-//! gradient and state; one more read of the gradient looks for NaN and infinities.
+//! gradient and state; one more read of parameters and gradient looks for NaN and infinities.
 
 use super::state::{Rows, check, lerp, non_negative, ratio, require, split};
 use super::{Optimizer, Update};

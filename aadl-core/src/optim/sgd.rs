@@ -9,7 +9,7 @@
 //! 3. `x = x - lr g`.
 //!
 //! Cost: 2 to 8 flops a parameter, one pass over parameters and gradient, and over `b` if there is
-//! momentum; one more read of the gradient looks for NaN and infinities.
+//! momentum; one more read of parameters and gradient looks for NaN and infinities.
 
 use super::state::{Rows, check, non_negative, require};
 use super::{Optimizer, Update};
