@@ -18,3 +18,8 @@ pub mod owned;
 pub mod report;
 pub mod train;
 pub mod verify;
+
+/// The README's examples, run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

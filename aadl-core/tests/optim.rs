@@ -130,7 +130,7 @@ impl<T: Real> Optimizer<T> for Any<T> {
 }
 
 fn reference() -> Reference {
-    serde_json::from_str(include_str!("../reference/torch/optim.json")).unwrap()
+    serde_json::from_str(include_str!("../../tests/reference/torch/optim.json")).unwrap()
 }
 
 fn cast<T: Real>(x: &[f64]) -> Vec<T> {

@@ -24,7 +24,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    serde_json::from_str(include_str!("../reference/torch/gelsy.json")).unwrap()
+    serde_json::from_str(include_str!("../../tests/reference/torch/gelsy.json")).unwrap()
 }
 
 fn solve<T: Real>(a: &[T], rows: usize, columns: usize, b: &[T]) -> Result<(Vec<T>, Info), Error> {

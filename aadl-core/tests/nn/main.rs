@@ -132,7 +132,7 @@ where
 
 #[test]
 fn agrees_with_pytorch() {
-    let text = include_str!("../../reference/torch/nn.json");
+    let text = include_str!("../../../tests/reference/torch/nn.json");
     let cases: Vec<Case> = serde_json::from_str(text).unwrap();
     assert_eq!(cases.len(), 51);
     let mut worst = [[0.0f64; 3]; 2];

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 fn references() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/aadl")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/aadl")
 }
 
 fn load(name: &str) -> Value {
