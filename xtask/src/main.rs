@@ -4,12 +4,16 @@
 //! |---|---|
 //! | `workspace` | where the workspace and its target folder lie; how a command is run |
 //! | `report` | named stages, their seconds, the table at the end |
+//! | `debian` | installing packages, or saying what to type |
 //! | `toolchain` | a compiler for a target other than the host |
+//! | `machine` | the emulated machines, and programs run on them |
 //! | `house` | the source rules of the core that no compiler checks |
 //! | `check` | `cargo xtask test`: the list of stages |
 
 mod check;
+mod debian;
 mod house;
+mod machine;
 mod report;
 mod toolchain;
 mod workspace;
@@ -29,6 +33,8 @@ struct Arguments {
 enum Command {
     /// Run every check: format, clippy, docs, host tests, house rules, builds for no_std targets.
     Test(check::Options),
+    /// Run a program in QEMU, as cargo's runner for the targets of `test`.
+    Emulate(machine::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,9 +47,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let passed = match arguments.command {
-        Command::Test(options) => check::test(&workspace, &options),
+    let done = match arguments.command {
+        Command::Test(options) => return status(check::test(&workspace, &options)),
+        Command::Emulate(options) => machine::emulate(&workspace, &options),
     };
+    if let Err(error) = &done {
+        eprintln!("cargo xtask: {error}");
+    }
+    status(done.is_ok())
+}
+
+fn status(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -8,7 +8,8 @@
 //!
 //! If none works, the error says which command to type.
 
-use crate::workspace::{Outcome, Workspace, output, run};
+use crate::debian;
+use crate::workspace::{Outcome, Workspace, output};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fmt, fs};
@@ -58,11 +59,11 @@ impl Toolchain {
             return Ok(Self::Current);
         }
         let rustup = rustup.err().unwrap_or_else(|| "it added no libraries".into());
-        debian(workspace, target).map_err(|debian| {
+        from_debian(workspace, target).map_err(|debian| {
             format!(
                 "no toolchain for {target}.\n  rustup: {rustup}\n  Debian: {debian}\n  \
                  With rustup, type: rustup target add {target}\n  On Debian, type: {}",
-                install_line(&DEBIAN_PACKAGES)
+                debian::command(&DEBIAN_PACKAGES)
             )
         })
     }
@@ -120,13 +121,10 @@ fn libraries_of(workspace: &Workspace, target: &str) -> Outcome<Option<PathBuf>>
 }
 
 /// Debian's toolchain, its packages installed if that is allowed.
-fn debian(workspace: &Workspace, target: &str) -> Outcome<Toolchain> {
-    if !Path::new("/etc/debian_version").exists() {
-        return Err("this is another system".into());
-    }
+fn from_debian(workspace: &Workspace, target: &str) -> Outcome<Toolchain> {
     if let Err(missing) = debian_is_complete(workspace) {
         println!("{missing}");
-        install(workspace, &DEBIAN_PACKAGES)?;
+        debian::install(workspace, &DEBIAN_PACKAGES)?;
         debian_is_complete(workspace)?;
     }
     let programs = workspace.target_dir.join("debian").join("programs");
@@ -186,30 +184,9 @@ pub(crate) fn require_component(
         format!(
             "{error}\n  With rustup, type: rustup component add {component}\n  \
              On Debian, type: {}",
-            install_line(&[package])
+            debian::command(&[package])
         )
     })
-}
-
-/// Installs Debian packages; only root may, and nothing may be removed for it.
-fn install(workspace: &Workspace, packages: &[&str]) -> Outcome {
-    if output(workspace.command("id").arg("-u"))? != "0" {
-        return Err("only root may install packages".into());
-    }
-    run(workspace.command("apt-get").args(["update", "-q"]))?;
-    let arguments = ["install", "-q", "-y", "--no-install-recommends", "--no-remove"];
-    run(workspace
-        .command("apt-get")
-        .args(arguments)
-        .args(packages)
-        .env("DEBIAN_FRONTEND", "noninteractive"))
-}
-
-fn install_line(packages: &[&str]) -> String {
-    format!(
-        "sudo apt-get update && sudo apt-get install --no-install-recommends {}",
-        packages.join(" ")
-    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Where the workspace lies, and how commands are run in it.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Outcome of a step; an error is a sentence for the user.
@@ -16,11 +16,11 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Finds both from what `cargo run` leaves in the environment.
+    /// Finds both.
     pub(crate) fn locate() -> Outcome<Self> {
-        let root = env::var_os("CARGO_MANIFEST_DIR")
-            .and_then(|xtask| PathBuf::from(xtask).parent().map(PathBuf::from))
-            .ok_or("start me as `cargo xtask`")?;
+        // Where cargo has just built this program from, whichever package it was started for.
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask has no parent")?;
+        let root = root.to_path_buf();
         // This program is TARGET_DIR/PROFILE/xtask, which holds for every way to set the folder.
         let program = env::current_exe().map_err(|e| format!("own path unknown: {e}"))?;
         let target_dir =
@@ -68,7 +68,7 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
 }
 
 /// The command as one would type it.
-fn line(command: &Command) -> String {
+pub(crate) fn line(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
     let program = program.file_name().unwrap_or(command.get_program()).to_string_lossy();
     let arguments = command.get_args().map(|a| a.to_string_lossy());

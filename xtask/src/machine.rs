@@ -1,0 +1,205 @@
+//! The machines that programs for other targets run on: which target each has, and how QEMU is
+//! told to be one. The table [`MACHINES`] is the only place that knows.
+
+use crate::debian;
+use crate::workspace::{Outcome, Workspace, line};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+/// A machine that QEMU emulates.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    /// What it is called on the command line and in tables.
+    pub(crate) name: &'static str,
+    /// The Rust target of its programs.
+    pub(crate) target: &'static str,
+    /// The QEMU program.
+    emulator: &'static str,
+    /// What tells the emulator to be this machine.
+    arguments: &'static [&'static str],
+    kind: Kind,
+    /// Debian's packages for it: the emulator and, of a Linux target, linker and C library.
+    packages: &'static [&'static str],
+}
+
+#[derive(Debug, PartialEq)]
+enum Kind {
+    /// A board without operating system: arguments, output and status go through semihosting.
+    Board,
+    /// A Linux program under user-mode emulation; `linker` is its target's C compiler.
+    Linux { linker: &'static str },
+}
+
+const fn cortex_m(
+    name: &'static str,
+    target: &'static str,
+    board: &'static [&'static str],
+) -> Machine {
+    let packages = &["qemu-system-arm"];
+    let emulator = "qemu-system-arm";
+    Machine { name, target, emulator, arguments: board, kind: Kind::Board, packages }
+}
+
+const fn risc_v(name: &'static str, target: &'static str) -> Machine {
+    Machine {
+        name,
+        target,
+        emulator: "qemu-system-riscv32",
+        arguments: &["-M", "virt", "-bios", "none"],
+        kind: Kind::Board,
+        packages: &["qemu-system-misc"],
+    }
+}
+
+/// Every machine, in the order of tables. The first of a target is the one that
+/// `.cargo/config.toml` runs its programs on.
+pub(crate) const MACHINES: [Machine; 9] = [
+    cortex_m("cortex-m0", "thumbv6m-none-eabi", &["-M", "microbit"]),
+    cortex_m("cortex-m3", "thumbv7m-none-eabi", &["-M", "mps2-an385"]),
+    cortex_m("cortex-m4f", "thumbv7em-none-eabihf", &["-M", "mps2-an386"]),
+    cortex_m("cortex-m7", "thumbv7em-none-eabihf", &["-M", "mps2-an500"]),
+    cortex_m("cortex-m33", "thumbv8m.main-none-eabihf", &["-M", "mps2-an505"]),
+    risc_v("rv32imac", "riscv32imac-unknown-none-elf"),
+    risc_v("rv32imafc", "riscv32imafc-unknown-none-elf"),
+    Machine {
+        name: "aarch64",
+        target: "aarch64-unknown-linux-gnu",
+        emulator: "qemu-aarch64",
+        arguments: &["-L", "/usr/aarch64-linux-gnu"],
+        kind: Kind::Linux { linker: "aarch64-linux-gnu-gcc" },
+        packages: &["qemu-user", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"],
+    },
+    // The big-endian one.
+    Machine {
+        name: "s390x",
+        target: "s390x-unknown-linux-gnu",
+        emulator: "qemu-s390x",
+        arguments: &["-L", "/usr/s390x-linux-gnu"],
+        kind: Kind::Linux { linker: "s390x-linux-gnu-gcc" },
+        packages: &["qemu-user", "gcc-s390x-linux-gnu", "libc6-dev-s390x-cross"],
+    },
+];
+
+/// The machine of this name.
+pub(crate) fn find(name: &str) -> Outcome<&'static Machine> {
+    MACHINES.iter().find(|machine| machine.name == name).ok_or_else(|| {
+        let names = MACHINES.each_ref().map(|machine| machine.name);
+        format!("there is no machine `{name}`; there are {}", names.join(", "))
+    })
+}
+
+impl Machine {
+    /// Sees to it that the emulator and the linker are there, installing them if that is allowed.
+    pub(crate) fn provide(&self, workspace: &Workspace) -> Outcome {
+        let mut programs = vec![self.emulator];
+        if let Kind::Linux { linker } = self.kind {
+            programs.push(linker);
+        }
+        debian::provide(workspace, &programs, self.packages)
+    }
+
+    /// Whether its programs run on a board without operating system.
+    pub(crate) fn is_board(&self) -> bool {
+        self.kind == Kind::Board
+    }
+
+    /// The emulator on a program with its arguments; `options` are for the emulator, such as
+    /// `-icount shift=6`.
+    pub(crate) fn command(&self, program: &str, arguments: &[&str], options: &[&str]) -> Command {
+        let mut command = Command::new(self.emulator);
+        command.args(self.arguments).args(options).stdin(Stdio::null());
+        match self.kind {
+            Kind::Linux { .. } => {
+                command.arg(program).args(arguments);
+            }
+            Kind::Board => {
+                command.args(["-display", "none", "-monitor", "none", "-serial", "null"]);
+                let mut semihosting = String::from("enable=on,target=native,arg=program");
+                for argument in arguments {
+                    // QEMU's own way to write a comma in a value.
+                    semihosting += &format!(",arg={}", argument.replace(',', ",,"));
+                }
+                command.args(["-semihosting-config", &semihosting, "-kernel", program]);
+            }
+        }
+        command
+    }
+}
+
+/// How long a program may run.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Runs a command whose program may hang, as one in an emulator does after a fault. Each line of
+/// its output is shown to `line` as it comes.
+pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> Outcome {
+    let shown = line(command);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("`{shown}` did not start: {e}"))?;
+    let (sender, lines) = mpsc::channel();
+    let output = child.stdout.take().map(BufReader::new);
+    let reader = thread::spawn(move || {
+        for line in output.into_iter().flat_map(|output| output.split(b'\n')).map_while(Result::ok)
+        {
+            let line = String::from_utf8_lossy(&line).trim_end_matches('\r').to_string();
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => see(&line),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                kill(&mut child);
+                return Err(format!("`{shown}` still ran after {} s: ended", LIMIT.as_secs()));
+            }
+        }
+    }
+    let _ = reader.join();
+    match child.wait() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{shown}`: {status}")),
+        Err(error) => Err(format!("`{shown}`: {error}")),
+    }
+}
+
+fn kill(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// `cargo xtask emulate`: a program on a machine, as cargo runs it.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// One of the machines of `cargo xtask test`.
+    machine: String,
+    /// The program, linked for the machine's target.
+    program: String,
+    /// Its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// Runs a program, showing its output; an error where its status is not 0.
+pub(crate) fn emulate(workspace: &Workspace, options: &Options) -> Outcome {
+    let machine = find(&options.machine)?;
+    machine.provide(workspace)?;
+    let arguments: Vec<_> = options.arguments.iter().map(String::as_str).collect();
+    watch(&mut machine.command(&options.program, &arguments, &[]), |line| println!("{line}"))
+}
+
+/// The argument to `cargo --config` by which cargo runs programs of the machine's target on it,
+/// through this program.
+pub(crate) fn runner(machine: &Machine) -> Outcome<String> {
+    let program = env::current_exe().map_err(|e| format!("own path unknown: {e}"))?;
+    let program = program.to_str().ok_or("own path is not UTF-8")?;
+    // A literal string of TOML has no escapes, as the path of a Windows user needs.
+    Ok(format!("target.'{}'.runner=['{program}','emulate','{}']", machine.target, machine.name))
+}
