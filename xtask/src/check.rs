@@ -1,25 +1,23 @@
 //! `cargo xtask test`: all that must hold before a change goes in.
 
-use crate::house;
+use crate::machine::{self, MACHINES};
 use crate::report::Report;
-use crate::toolchain::{self, Toolchain};
 use crate::workspace::{Outcome, Workspace, run};
-
-/// Targets the core is built for: an FPU and a hardware divider, and neither.
-const TARGETS: &str = "thumbv7em-none-eabihf,thumbv6m-none-eabi";
+use crate::{bits, house, toolchain};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Leave out the builds for no_std targets.
+    /// Leave out the emulated machines.
     #[arg(long, conflicts_with = "targets")]
     host_only: bool,
-    /// The targets to build the core for.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = TARGETS)]
+    /// Emulate only these machines, by name or by target.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     targets: Vec<String>,
 }
 
-/// Runs all stages; true if none failed.
-pub(crate) fn test(workspace: &Workspace, options: &Options) -> bool {
+/// Runs all stages; true if none failed. An error where an option makes no sense.
+pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
+    let machines = machine::select(&options.targets)?;
     let mut report = Report::new("cargo xtask test");
     report.stage("format", || {
         toolchain::require_component(workspace, "fmt", "rustfmt")?;
@@ -44,30 +42,31 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> bool {
         run(&mut workspace.cargo(["test", "--package", "aadl-core", "--features", "micromath"]))
     });
     report.stage("house rules", || house::check(&workspace.root));
-    for target in &options.targets {
-        let stage = format!("no_std {target}");
+    let mut rows = Vec::new();
+    let mut cases = |report: &mut Report, stage: &str, run: &dyn Fn() -> bits::Row| {
+        report.stage(stage, || {
+            let row = run();
+            let outcome = row.outcome();
+            rows.push(row);
+            outcome
+        });
+    };
+    cases(&mut report, "bits on the host", &|| bits::host(workspace));
+    for machine in &MACHINES {
+        let stage = format!("bits on {}", machine.name);
         if options.host_only {
             report.skip(stage, "--host-only");
+        } else if !machines.iter().any(|chosen| chosen.name == machine.name) {
+            report.skip(stage, "not in --targets");
         } else {
-            report.stage(stage, || build(workspace, target));
+            cases(&mut report, &stage, &|| bits::on_machine(workspace, machine));
         }
     }
-    report.finish()
+    print!("\n{}", bits::table(&rows));
+    Ok(report.finish())
 }
 
 fn docs(workspace: &Workspace, what: &[&str]) -> Outcome {
     let arguments = ["doc", "--no-deps"].into_iter().chain(what.iter().copied());
     run(workspace.cargo(arguments).env("RUSTDOCFLAGS", "-D warnings"))
-}
-
-/// Builds the core as a firmware would use it, with none and with all of its features.
-fn build(workspace: &Workspace, target: &str) -> Outcome {
-    let toolchain = Toolchain::find(workspace, target)?;
-    println!("{target}: {toolchain}");
-    for features in ["--no-default-features", "--all-features"] {
-        let arguments =
-            ["build", "--release", "--package", "aadl-core", "--target", target, features];
-        run(&mut toolchain.cargo(workspace, arguments))?;
-    }
-    Ok(())
 }

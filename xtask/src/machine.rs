@@ -25,7 +25,7 @@ pub(crate) struct Machine {
     packages: &'static [&'static str],
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 enum Kind {
     /// A board without operating system: arguments, output and status go through semihosting.
     Board,
@@ -56,7 +56,7 @@ const fn risc_v(name: &'static str, target: &'static str) -> Machine {
 
 /// Every machine, in the order of tables. The first of a target is the one that
 /// `.cargo/config.toml` runs its programs on.
-pub(crate) const MACHINES: [Machine; 9] = [
+pub(crate) static MACHINES: [Machine; 9] = [
     cortex_m("cortex-m0", "thumbv6m-none-eabi", &["-M", "microbit"]),
     cortex_m("cortex-m3", "thumbv7m-none-eabi", &["-M", "mps2-an385"]),
     cortex_m("cortex-m4f", "thumbv7em-none-eabihf", &["-M", "mps2-an386"]),
@@ -91,6 +91,17 @@ pub(crate) fn find(name: &str) -> Outcome<&'static Machine> {
     })
 }
 
+/// The machines that a list of names and targets asks for; all for an empty list.
+pub(crate) fn select(list: &[String]) -> Outcome<Vec<&'static Machine>> {
+    if list.is_empty() {
+        return Ok(MACHINES.iter().collect());
+    }
+    let of_target = |word: &String| MACHINES.iter().any(|machine| machine.target == word);
+    list.iter().filter(|word| !of_target(word)).try_for_each(|name| find(name).map(drop))?;
+    let chosen = |machine: &&Machine| list.iter().any(|w| w == machine.name || w == machine.target);
+    Ok(MACHINES.iter().filter(chosen).collect())
+}
+
 impl Machine {
     /// Sees to it that the emulator and the linker are there, installing them if that is allowed.
     pub(crate) fn provide(&self, workspace: &Workspace) -> Outcome {
@@ -99,11 +110,6 @@ impl Machine {
             programs.push(linker);
         }
         debian::provide(workspace, &programs, self.packages)
-    }
-
-    /// Whether its programs run on a board without operating system.
-    pub(crate) fn is_board(&self) -> bool {
-        self.kind == Kind::Board
     }
 
     /// The emulator on a program with its arguments; `options` are for the emulator, such as

@@ -7,9 +7,11 @@
 //! | `debian` | installing packages, or saying what to type |
 //! | `toolchain` | a compiler for a target other than the host |
 //! | `machine` | the emulated machines, and programs run on them |
+//! | `bits` | the cases of `tests/` on host and machines; their digests |
 //! | `house` | the source rules of the core that no compiler checks |
 //! | `check` | `cargo xtask test`: the list of stages |
 
+mod bits;
 mod check;
 mod debian;
 mod house;
@@ -31,8 +33,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every check: format, clippy, docs, host tests, house rules, builds for no_std targets.
+    /// Run every check: format, lints, docs, house rules, all tests on the host, and the cases of
+    /// `tests/` on every emulated machine.
     Test(check::Options),
+    /// Write tests/digests.txt anew: a deliberate change of bits.
+    Bless,
     /// Run a program in QEMU, as cargo's runner for the targets of `test`.
     Emulate(machine::Options),
 }
@@ -48,7 +53,11 @@ fn main() -> ExitCode {
         }
     };
     let done = match arguments.command {
-        Command::Test(options) => return status(check::test(&workspace, &options)),
+        Command::Test(options) => match check::test(&workspace, &options) {
+            Ok(passed) => return status(passed),
+            Err(error) => Err(error),
+        },
+        Command::Bless => bits::bless(&workspace),
         Command::Emulate(options) => machine::emulate(&workspace, &options),
     };
     if let Err(error) = &done {

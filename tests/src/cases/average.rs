@@ -1,0 +1,38 @@
+//! Averages of iterates, in both forms and both precisions.
+
+use super::{Outcome, ensure, vector};
+use crate::trace::Trace;
+use aadl_core::Real;
+use aadl_core::average::{Average, Averager, RunningAverager};
+use aadl_core::random::Random;
+
+fn run<T: Real, const N: usize>(
+    trace: &mut Trace<'_>,
+    average: &mut impl Average<T>,
+    seed: u64,
+) -> Outcome {
+    let mut random = Random::new(seed);
+    for _ in 0..9 {
+        average.push(&vector::<T, N>(&mut random))?;
+        let mut mean = [T::ZERO; N];
+        trace.integer("count", average.mean(&mut mean)? as u64);
+        trace.reals("mean", &mean);
+        trace.real("deviation", average.relative_deviation().unwrap_or(-1.0));
+    }
+    let mut params = [T::ONE; N];
+    ensure!(!average.apply(&mut params, f64::INFINITY)?.loaded && params == [T::ONE; N]);
+    ensure!(average.apply(&mut params, 0.0)?.loaded && params != [T::ONE; N]);
+    trace.reals("loaded", &params);
+    ensure!(average.push(&[T::from_f64(f64::NAN); N]).is_err());
+    Ok(())
+}
+
+pub(super) fn window(trace: &mut Trace<'_>) -> Outcome {
+    run::<f32, 11>(trace, &mut Averager::<11, 4>::new(), 40)?;
+    run::<f64, 11>(trace, &mut Averager::<11, 4, f64>::new(), 41)
+}
+
+pub(super) fn running(trace: &mut Trace<'_>) -> Outcome {
+    run::<f32, 11>(trace, &mut RunningAverager::<11, 4>::new(), 42)?;
+    run::<f64, 11>(trace, &mut RunningAverager::<11, 4, f64>::new(), 43)
+}

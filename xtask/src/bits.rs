@@ -1,0 +1,253 @@
+//! The cases of `tests/` on the host and on every emulated machine, and the digests they must
+//! reproduce.
+
+use crate::machine::{self, Machine};
+use crate::toolchain::Toolchain;
+use crate::workspace::{Outcome, Workspace, output, run};
+use std::fs;
+use std::process::Command;
+use std::time::Instant;
+
+/// The features with which the cases are built: those that add one.
+const FEATURES: &str = "micromath";
+
+/// What the cases came to on one machine.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Tally {
+    /// Cases that ran, held, and had the expected digest.
+    equal: usize,
+    /// Cases that did not.
+    failed: Vec<String>,
+    /// Cases that need more RAM than there is.
+    too_large: Vec<String>,
+    /// Lines that explain failures.
+    complaints: Vec<String>,
+}
+
+impl Tally {
+    /// Reads what the cases print, which is in the form of libtest. An error unless it ends as a
+    /// whole run does, with as many cases as it began with.
+    fn parse(text: &str) -> Outcome<Self> {
+        let mut tally = Self::default();
+        let (mut announced, mut closed) = (None, false);
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("running ") {
+                announced = rest.split(' ').next().and_then(|count| count.parse::<usize>().ok());
+            } else if let Some((name, result)) =
+                line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "))
+            {
+                match result.split([',', ' ']).next() {
+                    Some("ok") => tally.equal += 1,
+                    Some("ignored") => tally.too_large.push(name.to_string()),
+                    _ => tally.failed.push(name.to_string()),
+                }
+            } else if let Some(complaint) = line.strip_prefix("    ") {
+                tally.complaints.push(complaint.to_string());
+            } else if line.starts_with("test result: ") {
+                closed = true;
+            }
+        }
+        let count = tally.equal + tally.failed.len() + tally.too_large.len();
+        match announced {
+            Some(announced) if closed && announced == count && count > 0 => Ok(tally),
+            _ => {
+                Err(format!("the run broke off after {count} of {} cases", announced.unwrap_or(0)))
+            }
+        }
+    }
+}
+
+/// A row of the closing table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    target: String,
+    tally: Outcome<Tally>,
+    seconds: f64,
+}
+
+/// Runs the cases on the host.
+pub(crate) fn host(workspace: &Workspace) -> Row {
+    measure("host".into(), || Tally::parse(&printed(&mut on_host(workspace, &[])).0))
+}
+
+/// Runs the cases on a machine, whose toolchain and emulator are installed if need be. Where a
+/// value differs, says what it is on the host.
+pub(crate) fn on_machine(workspace: &Workspace, machine: &'static Machine) -> Row {
+    measure(format!("{} ({})", machine.name, machine.target), || {
+        machine.provide(workspace)?;
+        let toolchain = Toolchain::find(workspace, machine.target)?;
+        println!("{}: {toolchain}", machine.target);
+        let runner = machine::runner(machine)?;
+        let command = |arguments: &[&str]| {
+            let fixed = ["test", "--config", &runner, "--target", machine.target];
+            let fixed = fixed.into_iter().chain(PACKAGE).chain(["--"]);
+            toolchain.cargo(workspace, fixed.chain(arguments.iter().copied()))
+        };
+        // What fails to build is shown by cargo.
+        run(command(&["--list"]).stdout(std::process::Stdio::null()))?;
+        let (text, _) = printed(&mut command(&[]));
+        let mut tally = Tally::parse(&text)?;
+        for name in &tally.failed {
+            let values = ["--values", "--exact", name.as_str()];
+            let here = printed(&mut command(&values)).0;
+            let host = printed(&mut on_host(workspace, &values)).0;
+            if let Some(difference) = first_difference(&here, &host) {
+                tally.complaints.push(format!("{name}: {difference}"));
+            }
+        }
+        Ok(tally)
+    })
+}
+
+/// The test program of `tests/`, for cargo.
+const PACKAGE: [&str; 7] =
+    ["--quiet", "--package", "aadl-tests", "--test", "bits", "--features", FEATURES];
+
+fn on_host(workspace: &Workspace, arguments: &[&str]) -> Command {
+    let fixed = ["test"].into_iter().chain(PACKAGE).chain(["--"]);
+    workspace.cargo(fixed.chain(arguments.iter().copied()))
+}
+
+fn measure(target: String, body: impl FnOnce() -> Outcome<Tally>) -> Row {
+    let start = Instant::now();
+    let tally = body();
+    Row { target, tally, seconds: start.elapsed().as_secs_f64() }
+}
+
+/// What a command prints, which is shown as it comes, and whether it succeeded.
+fn printed(command: &mut Command) -> (String, Outcome) {
+    let mut text = String::new();
+    let outcome = machine::watch(command, |line| {
+        println!("{line}");
+        text += line;
+        text.push('\n');
+    });
+    (text, outcome)
+}
+
+/// The first line in which the values of a case differ.
+fn first_difference(here: &str, host: &str) -> Option<String> {
+    let (here, host) = (here.lines().map(Some), host.lines().map(Some));
+    let none = || std::iter::repeat(None);
+    let mut pairs = here.chain(none()).zip(host.chain(none()));
+    let (here, host) = pairs
+        .by_ref()
+        .take_while(|pair| pair != &(None, None))
+        .find(|(here, host)| here != host)?;
+    let value = |line: Option<&str>| line.map_or("nothing".to_string(), with_number);
+    Some(format!("first differing value: {} here, {} on the host", value(here), value(host)))
+}
+
+/// A line of values, its bits also as a number.
+fn with_number(line: &str) -> String {
+    let bits = line.rsplit(' ').next().and_then(|bits| u64::from_str_radix(bits, 16).ok());
+    bits.map_or(line.to_string(), |bits| format!("{line} ({:e})", f64::from_bits(bits)))
+}
+
+impl Row {
+    /// An error unless every case that fits into the machine has the expected digest.
+    pub(crate) fn outcome(&self) -> Outcome {
+        let tally = self.tally.as_ref().map_err(Clone::clone)?;
+        if tally.failed.is_empty() {
+            return Ok(());
+        }
+        let complaints = tally.complaints.join("\n    ");
+        Err(format!("{}: {}\n    {complaints}", self.target, tally.failed.join(", ")))
+    }
+}
+
+/// The table that says where the cases ran, and below it which did not fit where.
+pub(crate) fn table(rows: &[Row]) -> String {
+    let width = rows.iter().map(|row| row.target.len()).max().unwrap_or(0).max(6);
+    let mut table = format!("{:width$}  cases run  digests equal  seconds\n", "target");
+    let mut notes = String::new();
+    for Row { target, tally, seconds } in rows {
+        match tally {
+            Ok(tally) => {
+                let ran = tally.equal + tally.failed.len();
+                let all = ran + tally.too_large.len();
+                let cases = if ran == all { format!("{ran}") } else { format!("{ran} of {all}") };
+                table +=
+                    &format!("{target:width$}  {cases:>9}  {:>13}  {seconds:7.1}\n", tally.equal);
+                if !tally.too_large.is_empty() {
+                    notes += &format!("too large for {target}: {}\n", tally.too_large.join(", "));
+                }
+            }
+            Err(_) => {
+                table += &format!("{target:width$}  {:>9}  {:>13}  {seconds:7.1}\n", "FAILED", "-")
+            }
+        }
+    }
+    table + &notes
+}
+
+/// Writes `tests/digests.txt` from what the host computes, and says which cases changed.
+pub(crate) fn bless(workspace: &Workspace) -> Outcome {
+    let lines = output(&mut on_host(workspace, &["--digests"]))?;
+    let path = workspace.root.join("tests/digests.txt");
+    let describe = |error: std::io::Error| format!("{}: {error}", path.display());
+    let old = fs::read_to_string(&path).map_err(describe)?;
+    for line in lines.lines().filter(|line| !old.lines().any(|old| old == *line)) {
+        println!("new: {}", line.split(' ').next().unwrap_or_default());
+    }
+    let names = |text: &str| -> Vec<String> {
+        let cases = text.lines().filter(|line| !line.starts_with('#'));
+        cases.filter_map(|line| line.split(' ').next()).map(String::from).collect()
+    };
+    let kept = names(&lines);
+    for name in names(&old).iter().filter(|name| !kept.contains(name)) {
+        println!("gone: {name}");
+    }
+    // A file beside it, renamed: never half a file.
+    let draft = path.with_extension("txt.new");
+    fs::write(&draft, format!("{HEAD}{lines}\n")).map_err(describe)?;
+    fs::rename(&draft, &path).map_err(describe)
+}
+
+const HEAD: &str = "\
+# Written by `cargo xtask bless` from what the host computes; every target must reproduce it.
+# Name of the case, numbers it computes, digest of their bits, a byte of the digest after each.
+# A change of a line is a change of bits: it belongs into the CHANGELOG and a commit of its own.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::{Row, Tally, first_difference, table};
+
+    const RUN: &str = "\nrunning 3 tests on t\ntest a::b ... ok, 12 bytes of stack\n\
+        test c ... ignored, needs 9 bytes of stack, 8 are free\ntest d ... FAILED\n    \
+        digest 1 of 2 numbers, expected 3 of 2\n\ntest result: FAILED. 1 passed; 1 failed; \
+        1 ignored; 0 measured; 0 filtered out\n";
+
+    #[test]
+    fn a_run_is_read() {
+        let tally = Tally::parse(RUN).unwrap();
+        assert_eq!((tally.equal, tally.failed.len(), tally.too_large.len()), (1, 1, 1));
+        assert_eq!(tally.complaints, ["digest 1 of 2 numbers, expected 3 of 2"]);
+        let row = Row { target: "t".into(), tally: Ok(tally), seconds: 1.0 };
+        assert!(row.outcome().unwrap_err().contains("expected 3"));
+        let table = table(&[row]);
+        assert!(table.contains("2 of 3"), "{table}");
+        assert!(table.contains("too large for t: c"), "{table}");
+    }
+
+    #[test]
+    fn a_run_that_broke_off_is_an_error() {
+        let cut = RUN.split("test d").next().unwrap();
+        assert!(Tally::parse(cut).unwrap_err().contains("2 of 3"));
+        assert!(Tally::parse("").is_err());
+        assert!(Tally::parse("running 0 tests on t\ntest result: ok.\n").is_err());
+    }
+
+    #[test]
+    fn the_first_difference_is_named() {
+        let same = "0 x[0] 3ff0000000000000\n";
+        assert_eq!(first_difference(same, same), None);
+        let other = format!("{same}1 x[1] 4000000000000000\n");
+        let found = first_difference(same, &other).unwrap();
+        assert!(
+            found.contains("nothing here, 1 x[1] 4000000000000000 (2e0) on the host"),
+            "{found}"
+        );
+    }
+}
