@@ -50,7 +50,8 @@ where
     let (mut scratch, mut spare) = ([T::ZERO; SHAPE.scratch(2)], [T::ZERO; SHAPE.scratch(2)]);
     net.init(Init::PYTORCH, &mut random, &mut params)?;
     let sgd = Sgd::new(SgdConfig { lr: 0.5, ..SgdConfig::DEFAULT }, [])?;
-    let mut optimizer = Accelerated::new(sgd, Anderson::<N, 6, T>::new(), Config::TRAINING)?;
+    let mut accelerator = Anderson::<N, 6, T>::new();
+    let mut optimizer = Accelerated::new(sgd, &mut accelerator, Config::TRAINING)?;
     let loss = Loss::CrossEntropy;
     let (mut first, mut last) = (T::ZERO, T::ZERO);
     for count in 0..steps {

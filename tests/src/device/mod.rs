@@ -6,8 +6,10 @@ mod stack;
 use crate::cases::Case;
 use crate::harness::{Platform, run};
 use core::fmt;
-use core::fmt::Write;
-use semihosting::{io, process};
+#[cfg(target_arch = "riscv32")]
+use riscv_rt as _; // the code that calls `main`
+use semihosting::io::{self, Write};
+use semihosting::process;
 
 struct Board {
     out: io::Stdout,
@@ -52,7 +54,7 @@ fn start(cases: &[Case]) -> io::Result<bool> {
 #[cortex_m_rt::exception]
 unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
     if let Ok(mut out) = io::stdout() {
-        let _ = out.write_str("FAILED\n    hard fault\n");
+        let _ = out.write_all(b"FAILED\n    hard fault\n");
     }
     process::exit(101)
 }
