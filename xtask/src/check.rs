@@ -39,7 +39,9 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
     report.stage("tests", || run(&mut workspace.cargo(["test", "--workspace", "--no-fail-fast"])));
     // Not with `defmt`: a program that uses it links only with a logger for some device.
     report.stage("tests (micromath)", || {
-        run(&mut workspace.cargo(["test", "--package", "aadl-core", "--features", "micromath"]))
+        let package = ["test", "--package", "aadl-core", "--features", "micromath"];
+        run(&mut workspace.cargo(package.into_iter().chain(["--test", "micromath"])))?;
+        run(&mut workspace.cargo(package.into_iter().chain(["--doc", "math"])))
     });
     report.stage("house rules", || house::check(&workspace.root));
     let mut rows = Vec::new();
@@ -62,8 +64,7 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
             cases(&mut report, &stage, &|| bits::on_machine(workspace, machine));
         }
     }
-    print!("\n{}", bits::table(&rows));
-    Ok(report.finish())
+    Ok(report.finish(&bits::table(&rows)))
 }
 
 fn docs(workspace: &Workspace, what: &[&str]) -> Outcome {

@@ -53,9 +53,9 @@ impl Report {
         });
     }
 
-    /// Prints the table and the verdict; true if nothing failed.
-    pub(crate) fn finish(self) -> bool {
-        print!("\n{}", self.table());
+    /// Prints the table, a closing text and the verdict; true if nothing failed.
+    pub(crate) fn finish(self, closing: &str) -> bool {
+        print!("\n{}\n{closing}\n", self.table());
         println!("{}", self.verdict());
         !self.rows.iter().any(|row| matches!(row.state, State::Failed(_)))
     }
@@ -108,7 +108,7 @@ mod tests {
         assert!(report.table().contains("two    FAILED"));
         assert!(!report.table().contains("see there"));
         assert!(report.verdict().starts_with("test: FAILED: two ("));
-        assert!(!report.finish());
+        assert!(!report.finish(""));
     }
 
     #[test]
@@ -117,6 +117,6 @@ mod tests {
         report.stage("one", || Ok(()));
         report.skip("two", "not wanted");
         assert!(report.verdict().starts_with("test: 1 stages passed; NOT CHECKED: two ("));
-        assert!(report.finish());
+        assert!(report.finish(""));
     }
 }
