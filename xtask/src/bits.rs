@@ -67,7 +67,7 @@ pub(crate) struct Row {
 
 /// Runs the cases on the host.
 pub(crate) fn host(workspace: &Workspace) -> Row {
-    measure("host".into(), || Tally::parse(&printed(&mut on_host(workspace, &[])).0))
+    measure("host".into(), || Tally::parse(&read(&mut on_host(workspace, &[]), show)))
 }
 
 /// Runs the cases on a machine, whose toolchain and emulator are installed if need be. Where a
@@ -85,12 +85,11 @@ pub(crate) fn on_machine(workspace: &Workspace, machine: &'static Machine) -> Ro
         };
         // What fails to build is shown by cargo.
         run(command(&["--list"]).stdout(std::process::Stdio::null()))?;
-        let (text, _) = printed(&mut command(&[]));
-        let mut tally = Tally::parse(&text)?;
+        let mut tally = Tally::parse(&read(&mut command(&[]), show))?;
         for name in &tally.failed {
             let values = ["--values", "--exact", name.as_str()];
-            let here = printed(&mut command(&values)).0;
-            let host = printed(&mut on_host(workspace, &values)).0;
+            let here = read(&mut command(&values), |_| {});
+            let host = read(&mut on_host(workspace, &values), |_| {});
             if let Some(difference) = first_difference(&here, &host) {
                 tally.complaints.push(format!("{name}: {difference}"));
             }
@@ -114,15 +113,23 @@ fn measure(target: String, body: impl FnOnce() -> Outcome<Tally>) -> Row {
     Row { target, tally, seconds: start.elapsed().as_secs_f64() }
 }
 
-/// What a command prints, which is shown as it comes, and whether it succeeded.
-fn printed(command: &mut Command) -> (String, Outcome) {
+/// What a command prints, each line of which `see` sees as it comes. Its status says no more than
+/// the text does.
+fn read(command: &mut Command, mut see: impl FnMut(&str)) -> String {
     let mut text = String::new();
     let outcome = machine::watch(command, |line| {
-        println!("{line}");
+        see(line);
         text += line;
         text.push('\n');
     });
-    (text, outcome)
+    if let Err(error) = outcome {
+        see(&error);
+    }
+    text
+}
+
+fn show(line: &str) {
+    println!("{line}");
 }
 
 /// The first line in which the values of a case differ.

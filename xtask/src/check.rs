@@ -1,6 +1,6 @@
 //! `cargo xtask test`: all that must hold before a change goes in.
 
-use crate::machine::{self, MACHINES};
+use crate::machine::{self, MACHINES, Machine};
 use crate::report::Report;
 use crate::workspace::{Outcome, Workspace, run};
 use crate::{bits, house, toolchain};
@@ -44,6 +44,25 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
         run(&mut workspace.cargo(package.into_iter().chain(["--doc", "math"])))
     });
     report.stage("house rules", || house::check(&workspace.root));
+    let table = run_cases(workspace, options, &machines, &mut report);
+    Ok(report.finish(&table))
+}
+
+/// Runs the cases alone; true if none failed. An error where an option makes no sense.
+pub(crate) fn bits(workspace: &Workspace, options: &Options) -> Outcome<bool> {
+    let machines = machine::select(&options.targets)?;
+    let mut report = Report::new("cargo xtask bits");
+    let table = run_cases(workspace, options, &machines, &mut report);
+    Ok(report.finish(&table))
+}
+
+/// The cases on the host and on the machines, a stage each. Returns the table of them.
+fn run_cases(
+    workspace: &Workspace,
+    options: &Options,
+    machines: &[&Machine],
+    report: &mut Report,
+) -> String {
     let mut rows = Vec::new();
     let mut cases = |report: &mut Report, stage: &str, run: &dyn Fn() -> bits::Row| {
         report.stage(stage, || {
@@ -53,7 +72,7 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
             outcome
         });
     };
-    cases(&mut report, "bits on the host", &|| bits::host(workspace));
+    cases(report, "bits on the host", &|| bits::host(workspace));
     for machine in &MACHINES {
         let stage = format!("bits on {}", machine.name);
         if options.host_only {
@@ -61,10 +80,10 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
         } else if !machines.iter().any(|chosen| chosen.name == machine.name) {
             report.skip(stage, "not in --targets");
         } else {
-            cases(&mut report, &stage, &|| bits::on_machine(workspace, machine));
+            cases(report, &stage, &|| bits::on_machine(workspace, machine));
         }
     }
-    Ok(report.finish(&bits::table(&rows)))
+    bits::table(&rows)
 }
 
 fn docs(workspace: &Workspace, what: &[&str]) -> Outcome {

@@ -210,3 +210,43 @@ pub(crate) fn runner(machine: &Machine) -> Outcome<String> {
     // A literal string of TOML has no escapes, as the path of a Windows user needs.
     Ok(format!("target.'{}'.runner=['{program}','emulate','{}']", machine.target, machine.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MACHINES, select};
+
+    fn names(list: &[&str]) -> Result<Vec<&'static str>, String> {
+        let list: Vec<_> = list.iter().map(|word| word.to_string()).collect();
+        select(&list).map(|machines| machines.iter().map(|machine| machine.name).collect())
+    }
+
+    #[test]
+    fn machines_are_chosen_by_name_or_target() {
+        assert_eq!(names(&[]).unwrap().len(), MACHINES.len());
+        assert_eq!(names(&["cortex-m7", "cortex-m0"]).unwrap(), ["cortex-m0", "cortex-m7"]);
+        assert_eq!(names(&["thumbv7em-none-eabihf"]).unwrap(), ["cortex-m4f", "cortex-m7"]);
+        assert!(names(&["cortex-m4f", "cortex-m5"]).unwrap_err().contains("`cortex-m5`"));
+    }
+
+    #[test]
+    fn cargo_runs_each_target_on_its_first_machine() {
+        let config = include_str!("../../.cargo/config.toml");
+        for machine in &MACHINES {
+            let first = MACHINES.iter().find(|other| other.target == machine.target).unwrap();
+            let entry = format!(
+                "[target.{}]\nrunner = [\"./.cargo/emulate\", \"{}\"]",
+                machine.target, first.name
+            );
+            assert!(config.contains(&entry), "{entry}");
+        }
+    }
+
+    #[test]
+    fn a_comma_in_an_argument_reaches_the_program() {
+        let command = MACHINES[0].command("p", &["a,b", "--list"], &["-icount", "shift=6"]);
+        let arguments: Vec<_> = command.get_args().filter_map(|a| a.to_str()).collect();
+        let semihosting = "enable=on,target=native,arg=program,arg=a,,b,arg=--list";
+        assert!(arguments.contains(&semihosting), "{arguments:?}");
+        assert!(arguments.windows(2).any(|pair| pair == ["-icount", "shift=6"]));
+    }
+}

@@ -36,6 +36,8 @@ enum Command {
     /// Run every check: format, lints, docs, house rules, all tests on the host, and the cases of
     /// `tests/` on every emulated machine.
     Test(check::Options),
+    /// Of `test`, only the cases of `tests/`, on the host and on every emulated machine.
+    Bits(check::Options),
     /// Write tests/digests.txt anew: a deliberate change of bits.
     Bless,
     /// Run a program in QEMU, as cargo's runner for the targets of `test`.
@@ -53,21 +55,19 @@ fn main() -> ExitCode {
         }
     };
     let done = match arguments.command {
-        Command::Test(options) => match check::test(&workspace, &options) {
-            Ok(passed) => return status(passed),
-            Err(error) => Err(error),
-        },
-        Command::Bless => bits::bless(&workspace),
-        Command::Emulate(options) => machine::emulate(&workspace, &options),
+        Command::Test(options) => check::test(&workspace, &options),
+        Command::Bits(options) => check::bits(&workspace, &options),
+        Command::Bless => bits::bless(&workspace).map(|()| true),
+        Command::Emulate(options) => machine::emulate(&workspace, &options).map(|()| true),
     };
-    if let Err(error) = &done {
-        eprintln!("cargo xtask: {error}");
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cargo xtask: {error}");
+            ExitCode::FAILURE
+        }
     }
-    status(done.is_ok())
-}
-
-fn status(passed: bool) -> ExitCode {
-    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 #[cfg(test)]
