@@ -43,45 +43,49 @@ enum Mode {
     Values,
 }
 
+/// The most words that choose cases. A device has no heap to take more.
+const WORDS: usize = 12;
+
 struct Options<'a> {
-    arguments: &'a [&'a str],
     mode: Mode,
     exact: bool,
     only_ignored: bool,
+    wanted: heapless::Vec<&'a str, WORDS>,
+    skipped: heapless::Vec<&'a str, WORDS>,
 }
 
-/// Arguments that are a switch, without effect here.
-const SWITCHES: [&str; 9] = [
-    "--nocapture",
-    "--no-capture",
-    "--show-output",
-    "--include-ignored",
-    "--quiet",
-    "-q",
-    "--test",
-    "--bench",
-    "--report-time",
-];
-/// Arguments with a value, as the next argument or after `=`, without effect here but for `--skip`.
-const VALUED: [&str; 6] = ["--skip", "--format", "--test-threads", "--color", "-Z", "--logfile"];
-
 impl<'a> Options<'a> {
-    fn parse(arguments: &'a [&'a str]) -> Result<Self, &'a str> {
-        let mut options = Self { arguments, mode: Mode::Test, exact: false, only_ignored: false };
+    /// Or the argument that makes no sense here.
+    fn parse(arguments: &[&'a str]) -> Result<Self, &'a str> {
+        let mut options = Self {
+            mode: Mode::Test,
+            exact: false,
+            only_ignored: false,
+            wanted: heapless::Vec::new(),
+            skipped: heapless::Vec::new(),
+        };
         let mut rest = arguments.iter();
         while let Some(&argument) = rest.next() {
-            match argument {
+            let (key, mut value) = match argument.split_once('=') {
+                Some((key, value)) if key.starts_with('-') => (key, Some(value)),
+                _ => (argument, None),
+            };
+            let mut value = || value.take().or_else(|| rest.next().copied()).ok_or(argument);
+            match key {
                 "--list" => options.mode = Mode::List,
                 "--digests" => options.mode = Mode::Digests,
                 "--values" => options.mode = Mode::Values,
                 "--exact" => options.exact = true,
                 "--ignored" => options.only_ignored = true,
-                _ if VALUED.contains(&argument) => {
-                    rest.next().ok_or(argument)?;
+                "--skip" => options.skipped.push(value()?).map_err(|_| argument)?,
+                // Of no effect here.
+                "--format" | "--test-threads" | "--color" | "-Z" | "--logfile" => {
+                    value()?;
                 }
-                _ if SWITCHES.contains(&argument) || !argument.starts_with('-') => {}
-                _ if argument.split_once('=').is_some_and(|(key, _)| VALUED.contains(&key)) => {}
-                _ => return Err(argument),
+                "--nocapture" | "--no-capture" | "--show-output" | "--include-ignored"
+                | "--quiet" | "-q" | "--test" | "--bench" | "--report-time" => {}
+                _ if key.starts_with('-') => return Err(argument),
+                word => options.wanted.push(word).map_err(|_| argument)?,
             }
         }
         Ok(options)
@@ -89,29 +93,9 @@ impl<'a> Options<'a> {
 
     /// Whether the name is asked for.
     fn select(&self, name: &str) -> bool {
-        let (mut wanted, mut filters) = (false, 0);
-        let mut rest = self.arguments.iter();
-        while let Some(&argument) = rest.next() {
-            let skipped = match argument.split_once('=') {
-                Some(("--skip", word)) => Some(word),
-                _ if argument == "--skip" => rest.next().copied(),
-                _ => None,
-            };
-            if skipped.is_some_and(|word| self.matches(name, word)) {
-                return false;
-            }
-            if VALUED.contains(&argument) && argument != "--skip" {
-                rest.next();
-            } else if !argument.starts_with('-') && skipped.is_none() {
-                filters += 1;
-                wanted |= self.matches(name, argument);
-            }
-        }
-        wanted || filters == 0
-    }
-
-    fn matches(&self, name: &str, word: &str) -> bool {
-        if self.exact { name == word } else { name.contains(word) }
+        let matches = |word: &&str| if self.exact { name == *word } else { name.contains(*word) };
+        (self.wanted.is_empty() || self.wanted.iter().any(matches))
+            && !self.skipped.iter().any(matches)
     }
 }
 

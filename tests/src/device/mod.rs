@@ -37,12 +37,12 @@ pub fn main(cases: &[Case]) -> ! {
 
 fn start(cases: &[Case]) -> io::Result<bool> {
     let mut board = Board { out: io::stdout()? };
-    let arguments = semihosting::experimental::env::args::<1024>()?;
-    let mut words = heapless::Vec::<&str, 32>::new();
+    let arguments = semihosting::experimental::env::args::<512>()?;
+    let mut words = heapless::Vec::<&str, 16>::new();
     for argument in (&arguments).skip(1) {
         let taken = argument.ok().and_then(|argument| words.push(argument).ok());
         if taken.is_none() {
-            board.print(format_args!("error: at most 32 arguments of UTF-8 are understood\n"));
+            board.print(format_args!("error: at most 16 arguments of UTF-8 are understood\n"));
             return Ok(false);
         }
     }
