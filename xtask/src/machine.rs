@@ -1,13 +1,13 @@
 //! The machines that programs for other targets run on: which target each has, and how QEMU is
 //! told to be one. The table [`MACHINES`] is the only place that knows.
 
-use crate::debian;
 use crate::workspace::{Outcome, Workspace, line};
+use crate::{debian, defmt};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, fs, thread};
 
 /// A machine that QEMU emulates.
 #[derive(Debug)]
@@ -140,22 +140,26 @@ impl Machine {
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Runs a command whose program may hang, as one in an emulator does after a fault. Each line of
-/// its output is shown to `line` as it comes.
+/// its output is shown to `see` as it comes.
 pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> Outcome {
+    watch_bytes(command, |line| see(String::from_utf8_lossy(line).trim_end_matches(['\r', '\n'])))
+}
+
+/// [`watch`] for output that need not be text: all bytes, up to and with each end of a line.
+fn watch_bytes(command: &mut Command, mut see: impl FnMut(&[u8])) -> Outcome {
     let shown = line(command);
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| format!("`{shown}` did not start: {e}"))?;
     let (sender, lines) = mpsc::channel();
-    let output = child.stdout.take().map(BufReader::new);
+    let output = child.stdout.take();
     let reader = thread::spawn(move || {
-        for line in output.into_iter().flat_map(|output| output.split(b'\n')).map_while(Result::ok)
-        {
-            let line = String::from_utf8_lossy(&line).trim_end_matches('\r').to_string();
-            if sender.send(line).is_err() {
-                break;
-            }
+        let mut output = BufReader::new(output?);
+        loop {
+            let mut line = Vec::new();
+            output.read_until(b'\n', &mut line).ok().filter(|length| *length > 0)?;
+            sender.send(line).ok()?;
         }
     });
     let deadline = Instant::now() + LIMIT;
@@ -169,7 +173,7 @@ pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> Outcome
             }
         }
     }
-    let _ = reader.join();
+    let _: Result<Option<()>, _> = reader.join();
     match child.wait() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{shown}`: {status}")),
@@ -194,12 +198,25 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Runs a program, showing its output; an error where its status is not 0.
+/// Runs a program, showing its output, and its log if it writes one; an error where its status is
+/// not 0.
 pub(crate) fn emulate(workspace: &Workspace, options: &Options) -> Outcome {
     let machine = find(&options.machine)?;
     machine.provide(workspace)?;
     let arguments: Vec<_> = options.arguments.iter().map(String::as_str).collect();
-    watch(&mut machine.command(&options.program, &arguments, &[]), |line| println!("{line}"))
+    let mut command = machine.command(&options.program, &arguments, &[]);
+    let program = fs::read(&options.program).map_err(|e| format!("{}: {e}", options.program))?;
+    let Some(table) = defmt::table(&program)? else {
+        return watch(&mut command, |line| println!("{line}"));
+    };
+    let mut decoder = table.new_stream_decoder();
+    let mut decoded = Ok(());
+    watch_bytes(&mut command, |bytes| {
+        if decoded.is_ok() {
+            decoded = defmt::decode(&mut *decoder, bytes, |line| println!("{line}"));
+        }
+    })?;
+    decoded
 }
 
 /// The argument to `cargo --config` by which cargo runs programs of the machine's target on it,

@@ -8,12 +8,14 @@
 //! | `toolchain` | a compiler for a target other than the host |
 //! | `machine` | the emulated machines, and programs run on them |
 //! | `bits` | the cases of `tests/` on host and machines; their digests |
+//! | `defmt` | logs of devices as text |
 //! | `house` | the source rules of the core that no compiler checks |
 //! | `check` | `cargo xtask test`: the list of stages |
 
 mod bits;
 mod check;
 mod debian;
+mod defmt;
 mod house;
 mod machine;
 mod report;
