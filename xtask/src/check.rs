@@ -3,7 +3,7 @@
 use crate::machine::{self, MACHINES, Machine};
 use crate::report::Report;
 use crate::workspace::{Outcome, Workspace, run};
-use crate::{bits, house, toolchain};
+use crate::{bits, firmware, house, toolchain};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -21,7 +21,9 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
     let mut report = Report::new("cargo xtask test");
     report.stage("format", || {
         toolchain::require_component(workspace, "fmt", "rustfmt")?;
-        run(&mut workspace.cargo(["fmt", "--all", "--check"]))
+        run(&mut workspace.cargo(["fmt", "--all", "--check"]))?;
+        let firmware = ["--manifest-path", "firmware/Cargo.toml"];
+        run(&mut workspace.cargo(["fmt", "--all", "--check"].into_iter().chain(firmware)))
     });
     // Twice, because code behind a feature can be what uses, or what hides, the rest.
     for (stage, features) in [("clippy", None), ("clippy (all features)", Some("--all-features"))] {
@@ -44,8 +46,18 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
         run(&mut workspace.cargo(package.into_iter().chain(["--doc", "math"])))
     });
     report.stage("house rules", || house::check(&workspace.root));
+    run_examples(workspace, options, &machines, &mut report);
     let table = run_cases(workspace, options, &machines, &mut report);
     Ok(report.finish(&table))
+}
+
+/// Runs the examples for devices alone; true if none failed. An error where an option makes no
+/// sense.
+pub(crate) fn firmware(workspace: &Workspace, options: &Options) -> Outcome<bool> {
+    let machines = machine::select(&options.targets)?;
+    let mut report = Report::new("cargo xtask firmware");
+    run_examples(workspace, options, &machines, &mut report);
+    Ok(report.finish(""))
 }
 
 /// Runs the cases alone; true if none failed. An error where an option makes no sense.
@@ -75,15 +87,37 @@ fn run_cases(
     cases(report, "bits on the host", &|| bits::host(workspace));
     for machine in &MACHINES {
         let stage = format!("bits on {}", machine.name);
-        if options.host_only {
-            report.skip(stage, "--host-only");
-        } else if !machines.iter().any(|chosen| chosen.name == machine.name) {
-            report.skip(stage, "not in --targets");
-        } else {
-            cases(report, &stage, &|| bits::on_machine(workspace, machine));
+        match left_out(options, machines, machine) {
+            Some(why) => report.skip(stage, why),
+            None => cases(report, &stage, &|| bits::on_machine(workspace, machine)),
         }
     }
     bits::table(&rows)
+}
+
+/// The examples for devices, a stage for each on each of its machines.
+fn run_examples(
+    workspace: &Workspace,
+    options: &Options,
+    machines: &[&Machine],
+    report: &mut Report,
+) {
+    for (example, machine) in firmware::EXAMPLES.iter().flat_map(firmware::Example::runs) {
+        let stage = format!("firmware {} on {}", example.name, machine.name);
+        match left_out(options, machines, machine) {
+            Some(why) => report.skip(stage, why),
+            None => report.stage(stage, || firmware::check(workspace, example, machine)),
+        }
+    }
+}
+
+/// Why nothing runs on this machine, where that is so.
+fn left_out(options: &Options, machines: &[&Machine], machine: &Machine) -> Option<&'static str> {
+    if options.host_only {
+        return Some("--host-only");
+    }
+    let chosen = machines.iter().any(|chosen| chosen.name == machine.name);
+    (!chosen).then_some("not in --targets")
 }
 
 fn docs(workspace: &Workspace, what: &[&str]) -> Outcome {

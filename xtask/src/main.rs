@@ -9,6 +9,7 @@
 //! | `machine` | the emulated machines, and programs run on them |
 //! | `bits` | the cases of `tests/` on host and machines; their digests |
 //! | `defmt` | logs of devices as text |
+//! | `firmware` | the examples for devices: built, run, compared with what they must print |
 //! | `house` | the source rules of the core that no compiler checks |
 //! | `check` | `cargo xtask test`: the list of stages |
 
@@ -16,6 +17,7 @@ mod bits;
 mod check;
 mod debian;
 mod defmt;
+mod firmware;
 mod house;
 mod machine;
 mod report;
@@ -35,11 +37,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every check: format, lints, docs, house rules, all tests on the host, and the cases of
-    /// `tests/` on every emulated machine.
+    /// Run every check: format, lints, docs, house rules, all tests on the host, and the examples of
+    /// `firmware/` and the cases of `tests/` on every emulated machine.
     Test(check::Options),
     /// Of `test`, only the cases of `tests/`, on the host and on every emulated machine.
     Bits(check::Options),
+    /// Of `test`, only the examples of `firmware/`.
+    Firmware(check::Options),
     /// Write tests/digests.txt anew: a deliberate change of bits.
     Bless,
     /// Run a program in QEMU, as cargo's runner for the targets of `test`.
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Test(options) => check::test(&workspace, &options),
         Command::Bits(options) => check::bits(&workspace, &options),
+        Command::Firmware(options) => check::firmware(&workspace, &options),
         Command::Bless => bits::bless(&workspace).map(|()| true),
         Command::Emulate(options) => machine::emulate(&workspace, &options).map(|()| true),
     };

@@ -68,6 +68,14 @@ impl Toolchain {
         })
     }
 
+    /// Where its cargo builds.
+    pub(crate) fn target_dir(&self, workspace: &Workspace) -> PathBuf {
+        match self {
+            Self::Current => workspace.target_dir.clone(),
+            Self::Debian { .. } => workspace.target_dir.join("debian"),
+        }
+    }
+
     /// Its cargo. Any `--target` but the one that was looked for may fail.
     pub(crate) fn cargo<'a>(
         &self,
@@ -93,7 +101,7 @@ impl Toolchain {
                     // Compiling the libraries is an unstable feature of cargo.
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_UNSTABLE_BUILD_STD", libraries)
-                    .env("CARGO_TARGET_DIR", workspace.target_dir.join("debian"));
+                    .env("CARGO_TARGET_DIR", self.target_dir(workspace));
                 command
             }
         }
