@@ -30,7 +30,7 @@ pub(crate) struct Example {
 pub(crate) static EXAMPLES: [Example; 4] = [
     Example {
         name: "cortex-m4f",
-        machines: &["cortex-m4f", "cortex-m0"],
+        machines: &["cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7"],
         owner: "TRAINER",
         lines: 80,
         host: Some("stream"),

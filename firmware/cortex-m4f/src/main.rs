@@ -1,8 +1,8 @@
-//! A sensor that recalibrates itself: of a stream of readings the last 32 are kept, and after every
-//! 16 a small network makes as many accelerated steps on them. All big buffers are one `static`,
-//! which lies in `.bss` and never crosses the stack.
-//!
-//! `cargo run --release --target thumbv7em-none-eabihf` (or another Cortex-M) runs it in QEMU.
+//! A sensor recalibrates itself: after every 16 readings of a stream a small network makes as many
+//! accelerated steps on the last 32. After 400 readings the sensor drifts. All big buffers are one
+//! `static`, in `.bss`, that never crosses the stack.
+//! `cargo run --release --target thumbv7em-none-eabihf`, or `thumbv7m-none-eabi` (M3), or
+//! `thumbv6m-none-eabi` (M0), runs it in QEMU.
 #![no_std]
 #![no_main]
 
