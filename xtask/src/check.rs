@@ -2,8 +2,9 @@
 
 use crate::machine::{self, MACHINES, Machine};
 use crate::report::Report;
+use crate::toolchain::{self, Toolchain};
 use crate::workspace::{Outcome, Workspace, run};
-use crate::{bits, firmware, house, toolchain};
+use crate::{bits, firmware, house};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -14,6 +15,16 @@ pub(crate) struct Options {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     targets: Vec<String>,
 }
+
+/// What of the sources no host compiles, with a target that does.
+const DEVICE_CODE: [(&str, &[&str]); 6] = [
+    ("thumbv7em-none-eabihf", &["--package", "aadl-tests", "--lib", "--test", "bits"]),
+    ("riscv32imac-unknown-none-elf", &["--package", "aadl-tests", "--lib", "--test", "bits"]),
+    ("thumbv7em-none-eabihf", &["--manifest-path", "firmware/cortex-m4f/Cargo.toml"]),
+    ("riscv32imac-unknown-none-elf", &["--manifest-path", "firmware/riscv32/Cargo.toml"]),
+    ("thumbv7em-none-eabihf", &["--manifest-path", "firmware/embassy/Cargo.toml"]),
+    ("thumbv7em-none-eabihf", &["--manifest-path", "firmware/defmt-log/Cargo.toml"]),
+];
 
 /// Runs all stages; true if none failed. An error where an option makes no sense.
 pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
@@ -31,6 +42,18 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
             toolchain::require_component(workspace, "clippy", "clippy")?;
             let arguments = ["clippy", "--workspace", "--all-targets"].into_iter().chain(features);
             run(&mut workspace.cargo(arguments.chain(["--", "-D", "warnings"])))
+        });
+    }
+    if options.host_only {
+        report.skip("clippy (devices)", "--host-only");
+    } else {
+        report.stage("clippy (devices)", || {
+            DEVICE_CODE.iter().try_for_each(|(target, what)| {
+                let toolchain = Toolchain::find(workspace, target)?;
+                let arguments = ["clippy", "--locked", "--target", target];
+                let rest = what.iter().copied().chain(["--", "-D", "warnings"]);
+                run(&mut toolchain.cargo(workspace, arguments.into_iter().chain(rest)))
+            })
         });
     }
     report.stage("docs", || {

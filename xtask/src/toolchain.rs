@@ -14,14 +14,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fmt, fs};
 
-/// What Debian needs to compile for any target. The sources of the libraries come with
+/// What Debian needs to compile and check for any target. The sources of the libraries come with
 /// `rust-web-src`, the linker of bare-metal targets with `lld-22`.
-const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
+const DEBIAN_PACKAGES: [&str; 5] =
+    ["rustc-web", "cargo-web", "rust-web-clippy", "rust-web-src", "lld-22"];
 /// Debian's programs, and the names under which Rust looks for them.
-const DEBIAN_PROGRAMS: [(&str, &str); 4] = [
+const DEBIAN_PROGRAMS: [(&str, &str); 6] = [
     ("/usr/bin/cargo", "cargo"),
     ("/usr/bin/rustc", "rustc"),
     ("/usr/bin/rustdoc", "rustdoc"),
+    ("/usr/bin/cargo-clippy", "cargo-clippy"),
+    ("/usr/bin/clippy-driver", "clippy-driver"),
     ("/usr/bin/lld-22", "rust-lld"),
 ];
 
