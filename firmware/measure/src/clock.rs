@@ -42,7 +42,7 @@ impl Clock {
                 let n = black_box(n);
                 clock.count(|| spin(n)).0
             });
-            let difference = counted[1] - counted[0];
+            let difference = counted[1].abs_diff(counted[0]);
             assert!(
                 difference == 1000 * LOOP as u32,
                 "{difference} instructions counted where {} ran: start QEMU with -icount",
