@@ -10,6 +10,7 @@
 //! | `bits` | the cases of `tests/` on host and machines; their digests |
 //! | `defmt` | logs of devices as text |
 //! | `firmware` | the examples for devices: built, run, compared with what they must print |
+//! | `measure` | `cargo xtask count` and `size`: instructions, flash and stack on the machines |
 //! | `house` | the source rules of the core that no compiler checks |
 //! | `check` | `cargo xtask test`: the list of stages |
 
@@ -20,6 +21,7 @@ mod defmt;
 mod firmware;
 mod house;
 mod machine;
+mod measure;
 mod report;
 mod toolchain;
 mod workspace;
@@ -46,6 +48,12 @@ enum Command {
     Firmware(check::Options),
     /// Write tests/digests.txt anew: a deliberate change of bits.
     Bless,
+    /// Count the instructions of kernels, steps and gradients on emulated devices, and compare with
+    /// aadl-bench/counts.txt.
+    Count(measure::Options),
+    /// Measure flash and stack of small programs on emulated devices, and compare with
+    /// aadl-bench/sizes.txt.
+    Size(measure::Options),
     /// Run a program in QEMU, as cargo's runner for the targets of `test`.
     Emulate(machine::Options),
 }
@@ -65,6 +73,10 @@ fn main() -> ExitCode {
         Command::Bits(options) => check::bits(&workspace, &options),
         Command::Firmware(options) => check::firmware(&workspace, &options),
         Command::Bless => bits::bless(&workspace).map(|()| true),
+        Command::Count(options) => {
+            measure::run(&workspace, &measure::COUNT, &options).map(|()| true)
+        }
+        Command::Size(options) => measure::run(&workspace, &measure::SIZE, &options).map(|()| true),
         Command::Emulate(options) => machine::emulate(&workspace, &options).map(|()| true),
     };
     match done {

@@ -10,6 +10,7 @@
 
 use crate::debian;
 use crate::workspace::{Outcome, Workspace, output};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fmt, fs};
@@ -71,6 +72,15 @@ impl Toolchain {
         })
     }
 
+    /// What its compiler calls itself.
+    pub(crate) fn version(&self, workspace: &Workspace) -> Outcome<String> {
+        let rustc = match self {
+            Self::Current => rustc(),
+            Self::Debian { programs, .. } => programs.join("rustc").into(),
+        };
+        output(workspace.command(rustc).arg("--version"))
+    }
+
     /// Where its cargo builds.
     pub(crate) fn target_dir(&self, workspace: &Workspace) -> PathBuf {
         match self {
@@ -118,12 +128,16 @@ impl Workspace {
     }
 }
 
+/// The compiler in use.
+fn rustc() -> OsString {
+    env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
 /// Where the libraries of `target` lie, if the toolchain in use has them. An error if it does not
 /// know the target, or does not run.
 fn libraries_of(workspace: &Workspace, target: &str) -> Outcome<Option<PathBuf>> {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let folder =
-        output(workspace.command(rustc).args(["--print", "target-libdir", "--target", target]))?;
+        output(workspace.command(rustc()).args(["--print", "target-libdir", "--target", target]))?;
     let folder = PathBuf::from(folder);
     let has_core = fs::read_dir(&folder).is_ok_and(|files| {
         files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))

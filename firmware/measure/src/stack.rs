@@ -8,8 +8,8 @@ use core::arch::asm;
 use core::hint::black_box;
 use core::ops::Range;
 use core::ptr;
+use semihosting::io::{self, Write};
 use semihosting::process;
-use semihosting::sys::arm_compat::sys_writec;
 use static_cell::ConstStaticCell;
 
 /// Bytes that are painted; `memory.x` leaves more.
@@ -22,11 +22,10 @@ const PATTERN: u32 = 0xa5a5_5a5a;
 pub fn report<T: Send>(state: &'static ConstStaticCell<T>, work: impl FnOnce(&mut T) -> bool) -> ! {
     let mut done = false;
     let used = state.try_take().map_or(0, |state| peak(|| done = work(state)));
-    for shift in [12, 8, 4, 0] {
-        sys_writec(b"0123456789abcdef"[(used >> shift) & 0xf]);
-    }
-    sys_writec(b'\n');
-    process::exit(i32::from(!done || used >= PAINTED))
+    let digit = |shift: usize| b"0123456789abcdef"[(used >> shift) & 0xf];
+    let line = [digit(12), digit(8), digit(4), digit(0), b'\n'];
+    let written = io::stdout().and_then(|mut out| out.write_all(&line));
+    process::exit(i32::from(!done || used >= PAINTED || written.is_err()))
 }
 
 /// Bytes between this function's stack pointer and the lowest word that `work` changed.
