@@ -1,15 +1,16 @@
 //! The stack that some work needs beyond its state, by painting: the memory below the stack pointer
 //! is filled with a pattern, and afterwards the lowest word that lost it is looked for.
 //!
-//! Nothing here formats, divides or copies, so that an image that does no work has next to nothing
-//! that an image which works would have needed itself.
+//! Nothing here formats, divides, copies or panics, so that an image that does no work has next to
+//! nothing that an image which works would have needed itself. That is why the result goes to the
+//! debugger's console (of QEMU, standard error) and not to standard output, which is a file.
 
 use core::arch::asm;
 use core::hint::black_box;
 use core::ops::Range;
 use core::ptr;
-use semihosting::io::{self, Write};
 use semihosting::process;
+use semihosting::sys::arm_compat::sys_writec;
 use static_cell::ConstStaticCell;
 
 /// Bytes that are painted; `memory.x` leaves more.
@@ -22,10 +23,11 @@ const PATTERN: u32 = 0xa5a5_5a5a;
 pub fn report<T: Send>(state: &'static ConstStaticCell<T>, work: impl FnOnce(&mut T) -> bool) -> ! {
     let mut done = false;
     let used = state.try_take().map_or(0, |state| peak(|| done = work(state)));
-    let digit = |shift: usize| b"0123456789abcdef"[(used >> shift) & 0xf];
-    let line = [digit(12), digit(8), digit(4), digit(0), b'\n'];
-    let written = io::stdout().and_then(|mut out| out.write_all(&line));
-    process::exit(i32::from(!done || used >= PAINTED || written.is_err()))
+    for shift in [12, 8, 4, 0] {
+        sys_writec(b"0123456789abcdef"[(used >> shift) & 0xf]);
+    }
+    sys_writec(b'\n');
+    process::exit(i32::from(!done || used >= PAINTED))
 }
 
 /// Bytes between this function's stack pointer and the lowest word that `work` changed.

@@ -18,6 +18,7 @@ use crate::machine::{self, Machine};
 use crate::toolchain::Toolchain;
 use crate::workspace::{self, Outcome, Workspace};
 use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use table::{Figure, Figures};
 
@@ -102,13 +103,21 @@ impl Images<'_> {
         Ok(self.toolchain.target_dir(self.workspace).join(target).join(profile))
     }
 
-    /// What an image prints, line by line; an error unless its status is 0.
+    /// What an image prints, line by line; an error, with all that was printed, unless its status
+    /// is 0.
     fn run(&self, image: &Path) -> Outcome<Vec<String>> {
         let image = image.to_str().ok_or("the path of the target folder is not UTF-8")?;
         let mut lines = Vec::new();
         let mut command = self.machine.command(image, &[], self.column.options);
-        machine::watch(&mut command, |line| lines.push(line.to_string()))?;
-        Ok(lines)
+        let (mut console, writer) = io::pipe().map_err(|e| format!("no pipe: {e}"))?;
+        command.stderr(writer);
+        let outcome = machine::watch(&mut command, |line| lines.push(line.to_string()));
+        // The last end to write to: only now does reading end.
+        drop(command);
+        let mut text = String::new();
+        console.read_to_string(&mut text).map_err(|e| format!("{image}: {e}"))?;
+        lines.extend(text.lines().map(String::from));
+        outcome.map(|()| lines).map_err(|error| format!("{error}\n{text}"))
     }
 }
 
@@ -158,18 +167,51 @@ pub(crate) fn run(workspace: &Workspace, measurement: &Measurement, options: &Op
 
 /// The columns of the machines asked for; all for an empty list.
 fn columns(measurement: &Measurement, targets: &[String]) -> Outcome<Vec<&'static Column>> {
-    let machines = machine::select(targets)?;
-    let has = |machine: &Machine| measurement.columns.iter().any(|c| c.machine == machine.name);
-    if let Some(other) = machines.iter().find(|machine| !targets.is_empty() && !has(machine)) {
-        let names: Vec<_> = measurement.columns.iter().map(|column| column.machine).collect();
-        let (command, names) = (measurement.command, names.join(", "));
-        return Err(format!("`{command}` does not measure on {}; there are {names}", other.name));
+    let is = |column: &Column, word: &String| {
+        let target = machine::find(column.machine).map(|machine| machine.target);
+        word == column.machine || target.is_ok_and(|target| word == target)
+    };
+    let known = |word: &&String| measurement.columns.iter().any(|column| is(column, word));
+    if let Some(other) = targets.iter().find(|word| !known(word)) {
+        let names = measurement.columns.iter().map(|column| column.machine);
+        let names = table::distinct(names).join(", ");
+        return Err(format!("`{}` measures on {names}, not on `{other}`", measurement.command));
     }
-    let chosen = |column: &&Column| machines.iter().any(|machine| machine.name == column.machine);
-    Ok(measurement.columns.iter().filter(chosen).collect())
+    let wanted =
+        |column: &&Column| targets.is_empty() || targets.iter().any(|word| is(column, word));
+    Ok(measurement.columns.iter().filter(wanted).collect())
 }
 
 fn describe(path: &Path) -> impl Fn(std::io::Error) -> String {
     let path = path.display().to_string();
     move |error| format!("{path}: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COUNT, SIZE, columns};
+
+    #[test]
+    fn machines_are_chosen_by_name_and_target() {
+        let names = |list: &[&str]| {
+            let list: Vec<_> = list.iter().map(|word| word.to_string()).collect();
+            columns(&COUNT, &list).map(|columns| columns.iter().map(|c| c.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&[]).unwrap().len(), COUNT.columns.len());
+        assert_eq!(names(&["cortex-m4f"]).unwrap(), ["cortex-m4f", "cortex-m4f+cpu"]);
+        assert_eq!(names(&["riscv32imac-unknown-none-elf"]).unwrap(), ["rv32imac"]);
+        let error = names(&["cortex-m0", "s390x"]).unwrap_err();
+        assert!(
+            error.starts_with("`count` measures on cortex-m0, cortex-m4f, rv32imac"),
+            "{error}"
+        );
+        assert!(error.ends_with("not on `s390x`"), "{error}");
+    }
+
+    #[test]
+    fn every_column_is_of_a_machine() {
+        for column in COUNT.columns.iter().chain(SIZE.columns) {
+            assert!(crate::machine::find(column.machine).is_ok(), "{}", column.machine);
+        }
+    }
 }

@@ -13,8 +13,8 @@ pub(crate) const SIZE: Measurement = Measurement {
     head: "\
 # Flash and stack of small programs; `cargo xtask size` compares with this file, `cargo xtask size
 # --bless` writes it. Flags: opt-level = \"s\", lto = \"fat\", codegen-units = 1. float32.
-# Flash: all sections that are loaded, less those of a program with the same runtime that does
-# nothing. Stack: the deepest that was reached, measured by painting; what is static is not in it.
+# Flash: all sections that are loaded, less those of `empty`, a program with the same runtime that
+# does nothing. Stack: the deepest that was reached, measured by painting; static state is not in it.
 #   accelerator           Anderson<64, 5>::step with Config::DEFAULT, around a linear map
 #   accelerator_sgd       SGD inside of Accelerated, the same history, Config::DEFAULT
 #   training              64-32-10: gradient of cross-entropy for one sample, SGD
@@ -30,20 +30,21 @@ const IMAGES: [&str; 4] = ["accelerator", "accelerator_sgd", "training", "traini
 
 fn measure(images: &Images<'_>, list: &mut Vec<Figure>) -> Outcome {
     let folder = images.build("release")?;
+    let mut figure = |table: &str, case: &str, value| {
+        list.push(Figure {
+            table: table.to_string(),
+            case: case.to_string(),
+            column: images.column.name.to_string(),
+            value,
+            elements: 0,
+        });
+    };
     let empty = flash(&folder.join(EMPTY))?;
+    figure("flash, bytes", EMPTY, empty);
     for name in IMAGES {
         let image = folder.join(name);
-        let mut figure = |table: &str, value| {
-            list.push(Figure {
-                table: table.to_string(),
-                case: name.to_string(),
-                column: images.column.name.to_string(),
-                value,
-                elements: 0,
-            });
-        };
-        figure("flash, bytes", flash(&image)?.saturating_sub(empty));
-        figure("stack, bytes", stack(&images.run(&image)?)?);
+        figure("flash, bytes", name, flash(&image)?.saturating_sub(empty));
+        figure("stack, bytes", name, stack(&images.run(&image)?)?);
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ pub(crate) struct Figures {
 }
 
 /// The values of a field in order of appearance.
-fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(super) fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut list = Vec::new();
     for value in values {
         if !list.contains(&value) {
