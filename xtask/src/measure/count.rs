@@ -12,6 +12,8 @@ pub(crate) const COUNT: Measurement = Measurement {
 # file, `cargo xtask count --bless` writes it. In the printed table, (instructions an element).
 # Flags besides the opt-level of each table: lto = \"fat\", codegen-units = 1; in the column
 # cortex-m4f+cpu also -C target-cpu=cortex-m4. float32; a network's figure is for one sample.
+# Figures repeat exactly where the clone lies in the same folder; another shifts some by up to 1 %,
+# since the compiler orders code by hashes of paths.
 #   gram-row-exact/256x8   8 columns of 256 elements, residuals formed from iterates included
 #   solve/5                system of 5 columns from the Gram matrix, Cholesky, solution
 #   step-stored/64x3       64 parameters, 3 iterates, Config::DEFAULT, a step that only stores

@@ -182,7 +182,7 @@ fn columns(measurement: &Measurement, targets: &[String]) -> Outcome<Vec<&'stati
     Ok(measurement.columns.iter().filter(wanted).collect())
 }
 
-fn describe(path: &Path) -> impl Fn(std::io::Error) -> String {
+fn describe(path: &Path) -> impl Fn(io::Error) -> String {
     let path = path.display().to_string();
     move |error| format!("{path}: {error}")
 }

@@ -15,6 +15,8 @@ pub(crate) const SIZE: Measurement = Measurement {
 # --bless` writes it. Flags: opt-level = \"s\", lto = \"fat\", codegen-units = 1. float32.
 # Flash: all sections that are loaded, less those of `empty`, a program with the same runtime that
 # does nothing. Stack: the deepest that was reached, measured by painting; static state is not in it.
+# Figures repeat exactly where the clone lies in the same folder; another shifts some by up to 1 %,
+# since the compiler orders code by hashes of paths.
 #   accelerator           Anderson<64, 5>::step with Config::DEFAULT, around a linear map
 #   accelerator_sgd       SGD inside of Accelerated, the same history, Config::DEFAULT
 #   training              64-32-10: gradient of cross-entropy for one sample, SGD
