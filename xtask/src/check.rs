@@ -17,13 +17,15 @@ pub(crate) struct Options {
 }
 
 /// What of the sources no host compiles, with a target that does.
-const DEVICE_CODE: [(&str, &[&str]); 6] = [
+const DEVICE_CODE: [(&str, &[&str]); 8] = [
     ("thumbv7em-none-eabihf", &["--package", "aadl-tests", "--lib", "--test", "bits"]),
     ("riscv32imac-unknown-none-elf", &["--package", "aadl-tests", "--lib", "--test", "bits"]),
     ("thumbv7em-none-eabihf", &["--manifest-path", "firmware/cortex-m4f/Cargo.toml"]),
     ("riscv32imac-unknown-none-elf", &["--manifest-path", "firmware/riscv32/Cargo.toml"]),
     ("thumbv7em-none-eabihf", &["--manifest-path", "firmware/embassy/Cargo.toml"]),
     ("thumbv7em-none-eabihf", &["--manifest-path", "firmware/defmt-log/Cargo.toml"]),
+    ("thumbv7em-none-eabihf", &["--manifest-path", "firmware/measure/Cargo.toml"]),
+    ("riscv32imac-unknown-none-elf", &["--manifest-path", "firmware/measure/Cargo.toml"]),
 ];
 
 /// Runs all stages; true if none failed. An error where an option makes no sense.
