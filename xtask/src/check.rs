@@ -4,7 +4,7 @@ use crate::machine::{self, MACHINES, Machine};
 use crate::report::Report;
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::{Outcome, Workspace, run};
-use crate::{bits, firmware, house};
+use crate::{bits, firmware, house, panic_free};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -17,7 +17,7 @@ pub(crate) struct Options {
 }
 
 /// What of the sources no host compiles, with a target that does.
-const DEVICE_CODE: [(&str, &[&str]); 8] = [
+const DEVICE_CODE: [(&str, &[&str]); 9] = [
     ("thumbv7em-none-eabihf", &["--package", "aadl-tests", "--lib", "--test", "bits"]),
     ("riscv32imac-unknown-none-elf", &["--package", "aadl-tests", "--lib", "--test", "bits"]),
     ("thumbv7em-none-eabihf", &["--manifest-path", "firmware/cortex-m4f/Cargo.toml"]),
@@ -26,6 +26,10 @@ const DEVICE_CODE: [(&str, &[&str]); 8] = [
     ("thumbv7em-none-eabihf", &["--manifest-path", "firmware/defmt-log/Cargo.toml"]),
     ("thumbv7em-none-eabihf", &["--manifest-path", "firmware/measure/Cargo.toml"]),
     ("riscv32imac-unknown-none-elf", &["--manifest-path", "firmware/measure/Cargo.toml"]),
+    (
+        "thumbv6m-none-eabi",
+        &["--manifest-path", "firmware/panic-free/Cargo.toml", "--features", "control"],
+    ),
 ];
 
 /// Runs all stages; true if none failed. An error where an option makes no sense.
@@ -71,9 +75,19 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
         run(&mut workspace.cargo(package.into_iter().chain(["--doc", "math"])))
     });
     report.stage("house rules", || house::check(&workspace.root));
+    run_proof(workspace, options, &machines, &mut report);
     run_examples(workspace, options, &machines, &mut report);
     let table = run_cases(workspace, options, &machines, &mut report);
     Ok(report.finish(&table))
+}
+
+/// Proves that nothing in the core panics, and no more; true if that holds. An error where an option
+/// makes no sense.
+pub(crate) fn panic_free(workspace: &Workspace, options: &Options) -> Outcome<bool> {
+    let machines = machine::select(&options.targets)?;
+    let mut report = Report::new("cargo xtask panic-free");
+    run_proof(workspace, options, &machines, &mut report);
+    Ok(report.finish(""))
 }
 
 /// Runs the examples for devices alone; true if none failed. An error where an option makes no
@@ -118,6 +132,21 @@ fn run_cases(
         }
     }
     bits::table(&rows)
+}
+
+/// The proof that nothing in the core panics, a stage for each target.
+fn run_proof(workspace: &Workspace, options: &Options, machines: &[&Machine], report: &mut Report) {
+    report.stage("no panic: all is called", || panic_free::check_coverage(&workspace.root));
+    for target in panic_free::TARGETS {
+        let stage = format!("no panic on {target}");
+        if options.host_only {
+            report.skip(stage, "--host-only");
+        } else if !machines.iter().any(|machine| machine.target == target) {
+            report.skip(stage, "not in --targets");
+        } else {
+            report.stage(stage, || panic_free::check(workspace, target));
+        }
+    }
 }
 
 /// The examples for devices, a stage for each on each of its machines.

@@ -12,6 +12,7 @@
 //! | `firmware` | the examples for devices: built, run, compared with what they must print |
 //! | `measure` | `cargo xtask count` and `size`: instructions, flash and stack on the machines |
 //! | `house` | the source rules of the core that no compiler checks |
+//! | `panic_free` | the proof that nothing in the core panics or allocates, and that it is complete |
 //! | `check` | `cargo xtask test`: the list of stages |
 
 mod bits;
@@ -22,11 +23,13 @@ mod firmware;
 mod house;
 mod machine;
 mod measure;
+mod panic_free;
 mod report;
 mod toolchain;
 mod workspace;
 
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use workspace::Workspace;
 
@@ -46,6 +49,14 @@ enum Command {
     Bits(check::Options),
     /// Of `test`, only the examples of `firmware/`.
     Firmware(check::Options),
+    /// Of `test`, only the proof that no public function of the core panics or allocates.
+    PanicFree(check::Options),
+    /// List the places where panics begin in a program for a 32-bit device whose panic handler
+    /// keeps them (docs/no-panic.md).
+    PanicSites {
+        /// The linked program.
+        image: PathBuf,
+    },
     /// Write tests/digests.txt anew: a deliberate change of bits.
     Bless,
     /// Count the instructions of kernels, steps and gradients on emulated devices, and compare with
@@ -72,6 +83,8 @@ fn main() -> ExitCode {
         Command::Test(options) => check::test(&workspace, &options),
         Command::Bits(options) => check::bits(&workspace, &options),
         Command::Firmware(options) => check::firmware(&workspace, &options),
+        Command::PanicFree(options) => check::panic_free(&workspace, &options),
+        Command::PanicSites { image } => panic_free::print_sites(&image).map(|()| true),
         Command::Bless => bits::bless(&workspace).map(|()| true),
         Command::Count(options) => {
             measure::run(&workspace, &measure::COUNT, &options).map(|()| true)
