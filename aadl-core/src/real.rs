@@ -47,6 +47,9 @@ pub trait Real:
     const ONE: Self;
     /// The distance from 1 to the next larger number.
     const EPSILON: Self;
+    /// Whether the compiler is known to compute with this type in hardware. Where it does not, bit
+    /// patterns are tested as integers. Decides speed only.
+    const HARDWARE: bool;
     /// Digits of the significand, the hidden one included: 24 or 53.
     const DIGITS: u32;
     /// The magnitude bits of infinity: those of every finite number are below.
@@ -71,12 +74,13 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($t:ident, $bits:ident) => {
+    ($t:ident, $bits:ident, $hardware:expr) => {
         impl Real for $t {
             type Bits = $bits;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const EPSILON: Self = $t::EPSILON;
+            const HARDWARE: bool = $hardware;
             const DIGITS: u32 = $t::MANTISSA_DIGITS;
             const INFINITY_BITS: $bits = $t::INFINITY.to_bits();
 
@@ -98,7 +102,8 @@ macro_rules! real {
             }
             #[inline]
             fn is_finite(self) -> bool {
-                $t::is_finite(self)
+                // Cheaper than a comparison where there is no FPU.
+                self.magnitude_bits() < Self::INFINITY_BITS
             }
             #[inline]
             fn magnitude_bits(self) -> $bits {
@@ -129,5 +134,5 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32);
-real!(f64, u64);
+real!(f32, u32, cfg!(any(target_pointer_width = "64", target_abi = "eabihf")));
+real!(f64, u64, cfg!(target_pointer_width = "64"));

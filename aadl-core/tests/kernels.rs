@@ -316,9 +316,13 @@ fn nothing_non_finite_is_missed<T: Real>() {
             let zeros = vec![T::ZERO; n];
             assert!(Portable::max_magnitude(&x) < T::INFINITY_BITS);
             assert_eq!(first_non_finite(&x), None);
+            assert!(Portable::all_finite(&x));
+            // Squares that overflow are no infinities.
+            assert!(Portable::all_finite(&vec![T::from_f64(f32::MAX.into()); n]));
             let at = random.below(n);
             x[at] = T::from_f64(bad);
             assert!(Portable::max_magnitude(&x) >= T::INFINITY_BITS);
+            assert!(!Portable::all_finite(&x));
             assert_eq!(first_non_finite(&x), Some(at));
             for (newer, older) in [(&x, &zeros), (&zeros, &x)] {
                 let difference = Difference { newer, older };

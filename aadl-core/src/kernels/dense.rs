@@ -15,20 +15,23 @@
 //! lies across results (outputs, samples or inputs), so that vector units serve many accumulators
 //! at once, and no sum is split.
 
+use super::WIDE;
 use crate::real::Real;
 
 /// Outputs (or samples, in [`backward_input`]) of a tile.
 const ROWS: usize = 4;
-/// Whether the target has vector registers to fill; 32-bit ones have a scalar unit at best.
-const WIDE: bool = cfg!(target_pointer_width = "64");
 /// Samples of a tile of [`forward`].
-const SAMPLES: usize = if WIDE { 8 } else { 2 };
+const SAMPLES: usize = if WIDE { 8 } else { 1 };
+/// Terms of a tile of the backward products. More than one saves loads and stores of a batch's
+/// results, some 15 % of its time on a Cortex-M4F, for 1.3 KiB of code.
+const TERMS: usize = if WIDE { 4 } else { 1 };
 /// Inputs of a tile of the backward products. With more than 16 sums in a tile, compilers for
 /// x86-64's baseline keep them in memory, unvectorised: 3 instead of 10 to 13 products a
 /// nanosecond.
-const COLUMNS: usize = 4;
-/// Inputs that [`forward`] takes at a time, so that weights can be turned in registers.
-const DEPTH: usize = 4;
+const COLUMNS: usize = if WIDE { 4 } else { 8 };
+/// Inputs that [`forward`] takes at a time, so that weights can be turned in registers; more where
+/// there is nothing to turn and the loop costs.
+const DEPTH: usize = if WIDE { 4 } else { 8 };
 
 pub(super) fn forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) {
     let layer = Layer { weights, bias, inputs: columns(weights, bias.len()), outputs: bias.len() };
@@ -38,7 +41,7 @@ pub(super) fn forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs:
     let (block_in, block_out) =
         (layer.inputs.saturating_mul(SAMPLES), layer.outputs.saturating_mul(SAMPLES));
     for (x, y) in inputs.chunks(block_in).zip(outputs.chunks_mut(block_out)) {
-        if x.len() == block_in && y.len() == block_out {
+        if SAMPLES > 1 && x.len() == block_in && y.len() == block_out {
             layer.forward::<SAMPLES>(x, y);
         } else {
             for (x, y) in x.chunks(layer.inputs).zip(y.chunks_mut(layer.outputs)) {
@@ -91,9 +94,12 @@ impl<T: Real> Layer<'_, T> {
         y: &mut [T],
         first: usize,
     ) {
-        let (mut w, mut x) = (weights.chunks(self.inputs), x.chunks(self.inputs));
-        let w: [Row<'_, T>; O] = core::array::from_fn(|_| w.next().unwrap_or_default().as_chunks());
-        let x: [Row<'_, T>; S] = core::array::from_fn(|_| x.next().unwrap_or_default().as_chunks());
+        let (Some(w), Some(x)) = (rows::<T, O>(weights, self.inputs), rows::<T, S>(x, self.inputs))
+        else {
+            return;
+        };
+        let (w, x): ([Row<'_, T>; O], [Row<'_, T>; S]) =
+            (w.map(<[T]>::as_chunks), x.map(<[T]>::as_chunks));
         let mut sums = [bias; S];
         for k in 0..self.inputs / DEPTH {
             let w = w.map(|(chunks, _)| chunks.get(k).copied().unwrap_or_default());
@@ -130,126 +136,173 @@ pub(super) fn backward_input<T: Real>(
     delta: &[T],
     upstream: &mut [T],
 ) {
-    upstream.fill(T::ZERO);
     let inputs = columns(weights, outputs);
-    if inputs == 0 {
-        return;
-    }
-    let (block_in, block_out) = (inputs.saturating_mul(ROWS), outputs.saturating_mul(ROWS));
-    for (d, g) in delta.chunks(block_out).zip(upstream.chunks_mut(block_in)) {
-        if d.len() == block_out && g.len() == block_in {
-            backward_input_rows::<T, ROWS>(weights, d, outputs, g, inputs);
-        } else {
-            for (d, g) in d.chunks(outputs).zip(g.chunks_mut(inputs)) {
-                backward_input_rows::<T, 1>(weights, d, outputs, g, inputs);
-            }
-        }
-    }
+    let samples = delta.len().checked_div(outputs).unwrap_or(0);
+    let (upstream, rest) = upstream.split_at_mut(upstream.len().min(samples * inputs));
+    rest.fill(T::ZERO);
+    let factors = Factors { values: delta, result: outputs, term: 1 };
+    accumulate(upstream, weights, inputs, factors, true);
 }
 
-/// The gradient with respect to the inputs of `R` samples.
-#[inline(always)]
-fn backward_input_rows<T: Real, const R: usize>(
-    weights: &[T],
-    delta: &[T],
-    outputs: usize,
-    upstream: &mut [T],
-    inputs: usize,
-) {
-    let mut rows = delta.chunks(outputs);
-    let delta: [&[T]; R] = core::array::from_fn(|_| rows.next().unwrap_or_default());
-    let factors = |o: usize| delta.map(|d| d.get(o).copied().unwrap_or_default());
-    let mut first = 0;
-    while first < inputs {
-        let w = weights.get(first..).unwrap_or_default().chunks(inputs);
-        let g = upstream.get_mut(first..).unwrap_or_default();
-        let factors = (0..outputs).map(factors);
-        first += if inputs - first >= COLUMNS {
-            tile::<T, R, COLUMNS>(factors.zip(w), g, inputs)
-        } else {
-            tile::<T, R, 1>(factors.zip(w), g, inputs)
-        };
-    }
-}
-
+/// `from_zero`: nothing is added to what `weights` and `bias` hold.
 pub(super) fn backward_weights<T: Real>(
     delta: &[T],
     inputs: &[T],
     weights: &mut [T],
     bias: &mut [T],
+    from_zero: bool,
 ) {
     let (outputs, columns) = (bias.len(), columns(weights, bias.len()));
-    if columns == 0 {
-        return;
+    if from_zero {
+        bias.fill(T::ZERO);
     }
-    for d in delta.chunks_exact(outputs) {
+    for d in delta.chunks_exact(outputs.max(1)) {
         for (b, d) in bias.iter_mut().zip(d) {
             *b += *d;
         }
     }
-    let mut first = 0;
     let weights = weights.get_mut(..outputs * columns).unwrap_or_default();
-    for w in weights.chunks_mut(columns.saturating_mul(ROWS)) {
-        let d = delta.get(first..).unwrap_or_default();
-        if outputs - first >= ROWS {
-            backward_weights_rows::<T, ROWS>(d, outputs, inputs, w, columns);
-        } else {
-            for (o, w) in w.chunks_mut(columns).enumerate() {
-                let d = d.get(o..).unwrap_or_default();
-                backward_weights_rows::<T, 1>(d, outputs, inputs, w, columns);
-            }
-        }
-        first += ROWS;
+    let samples = delta.len().checked_div(outputs).unwrap_or(0);
+    let inputs = inputs.get(..samples * columns).unwrap_or(inputs);
+    let factors = Factors { values: delta, result: 1, term: outputs };
+    accumulate(weights, inputs, columns, factors, from_zero);
+}
+
+/// The factors of [`accumulate`]: from one result to the next, and from one term to the next.
+#[derive(Clone, Copy)]
+struct Factors<'a, T> {
+    values: &'a [T],
+    result: usize,
+    term: usize,
+}
+
+impl<'a, T: Real> Factors<'a, T> {
+    /// Those from this result and this term on.
+    fn from(self, result: usize, term: usize) -> Self {
+        let start = result * self.result + term * self.term;
+        Self { values: self.values.get(start..).unwrap_or_default(), ..self }
+    }
+
+    /// Those of the first results, by term.
+    fn block<const R: usize, const K: usize>(self) -> [[T; R]; K] {
+        core::array::from_fn(|k| {
+            core::array::from_fn(|r| {
+                self.values.get(r * self.result + k * self.term).copied().unwrap_or_default()
+            })
+        })
     }
 }
 
-/// The gradient with respect to the weights of `R` outputs; `delta` begins with the first of them.
-#[inline(always)]
-fn backward_weights_rows<T: Real, const R: usize>(
-    delta: &[T],
-    outputs: usize,
-    inputs: &[T],
-    weights: &mut [T],
-    columns: usize,
-) {
-    let mut first = 0;
-    while first < columns {
-        let factors =
-            delta.chunks(outputs).map(|d| d.first_chunk().copied().unwrap_or([T::ZERO; R]));
-        let x = inputs.get(first..).unwrap_or_default().chunks(columns);
-        let w = weights.get_mut(first..).unwrap_or_default();
-        first += if columns - first >= COLUMNS {
-            tile::<T, R, COLUMNS>(factors.zip(x), w, columns)
-        } else {
-            tile::<T, R, 1>(factors.zip(x), w, columns)
-        };
-    }
-}
-
-/// `sums[r][c] += factors[r] * row[c]` over the terms in order, for the first `C` elements of `R`
-/// rows of `width`. Returns `C`.
-#[inline(always)]
-fn tile<'a, T: Real, const R: usize, const C: usize>(
-    terms: impl Iterator<Item = ([T; R], &'a [T])>,
+/// `results[r] += sum_k factors[r][k] terms[k]`, or `= ` that sum from zero, all of them rows of
+/// `width`, `k` ascending.
+fn accumulate<T: Real>(
     results: &mut [T],
+    terms: &[T],
     width: usize,
-) -> usize {
-    let mut sums = [[T::ZERO; C]; R];
-    for (sums, row) in sums.iter_mut().zip(results.chunks(width)) {
-        *sums = row.first_chunk().copied().unwrap_or(*sums);
+    factors: Factors<'_, T>,
+    from_zero: bool,
+) {
+    if terms.len() < width || width == 0 {
+        if from_zero {
+            results.fill(T::ZERO);
+        }
+        return;
     }
-    for (factors, row) in terms {
-        let Some(row) = row.first_chunk::<C>() else { continue };
-        for (sums, factor) in sums.iter_mut().zip(&factors) {
-            for (sum, x) in sums.iter_mut().zip(row) {
-                *sum += *factor * *x;
+    let block = width.saturating_mul(ROWS);
+    for (b, results) in results.chunks_mut(block).enumerate() {
+        if results.len() == block {
+            let factors = factors.from(b * ROWS, 0);
+            accumulate_rows::<T, ROWS>(results, terms, width, factors, from_zero);
+        } else {
+            for (r, results) in results.chunks_mut(width).enumerate() {
+                let factors = factors.from(b * ROWS + r, 0);
+                accumulate_rows::<T, 1>(results, terms, width, factors, from_zero);
             }
         }
     }
-    for (sums, row) in sums.iter().zip(results.chunks_mut(width)) {
-        if let Some(row) = row.first_chunk_mut() {
-            *row = *sums;
+}
+
+/// [`accumulate`] of `R` results.
+fn accumulate_rows<T: Real, const R: usize>(
+    results: &mut [T],
+    terms: &[T],
+    width: usize,
+    factors: Factors<'_, T>,
+    from_zero: bool,
+) {
+    let mut from_zero = from_zero;
+    let block = width.saturating_mul(TERMS);
+    for (b, terms) in terms.chunks(block).enumerate() {
+        if terms.len() == block {
+            let factors = factors.from(0, b * TERMS).block();
+            tile::<T, R, TERMS>(results, terms, width, factors, from_zero);
+        } else {
+            for (k, terms) in terms.chunks(width).enumerate() {
+                let factors = factors.from(0, b * TERMS + k).block();
+                tile::<T, R, 1>(results, terms, width, factors, core::mem::take(&mut from_zero));
+            }
+        }
+        from_zero = false;
+    }
+}
+
+/// [`accumulate`] of `R` results and `K` terms.
+fn tile<T: Real, const R: usize, const K: usize>(
+    results: &mut [T],
+    terms: &[T],
+    width: usize,
+    factors: [[T; R]; K],
+    from_zero: bool,
+) {
+    let (Some(results), Some(terms)) =
+        (rows_mut::<T, R>(results, width), rows::<T, K>(terms, width))
+    else {
+        return;
+    };
+    let mut results = results.map(<[T]>::as_chunks_mut::<COLUMNS>);
+    let terms = terms.map(<[T]>::as_chunks::<COLUMNS>);
+    for i in 0..width / COLUMNS {
+        let terms = terms.map(|(term, _)| term.get(i).copied().unwrap_or_default());
+        for (r, (result, _)) in results.iter_mut().enumerate() {
+            let Some(result) = result.get_mut(i) else { continue };
+            let mut sums = if from_zero { [T::ZERO; COLUMNS] } else { *result };
+            for (factors, term) in factors.iter().zip(&terms) {
+                for (sum, x) in sums.iter_mut().zip(term) {
+                    *sum += factors[r] * *x;
+                }
+            }
+            *result = sums;
         }
     }
-    C
+    for i in 0..width % COLUMNS {
+        for (r, (_, result)) in results.iter_mut().enumerate() {
+            let Some(result) = result.get_mut(i) else { continue };
+            let mut sum = if from_zero { T::ZERO } else { *result };
+            for (factors, (_, term)) in factors.iter().zip(&terms) {
+                sum += factors[r] * term.get(i).copied().unwrap_or_default();
+            }
+            *result = sum;
+        }
+    }
+}
+
+/// The first `N` rows of a matrix. All being of `width` elements, which the compiler sees, one
+/// check of an index serves them all.
+#[inline(always)]
+fn rows<T, const N: usize>(mut matrix: &[T], width: usize) -> Option<[&[T]; N]> {
+    let mut rows = [[].as_slice(); N];
+    for row in &mut rows {
+        (*row, matrix) = matrix.split_at_checked(width)?;
+    }
+    Some(rows)
+}
+
+/// [`rows`] to be changed.
+#[inline(always)]
+fn rows_mut<T, const N: usize>(mut matrix: &mut [T], width: usize) -> Option<[&mut [T]; N]> {
+    let mut rows = core::array::from_fn(|_| [].as_mut_slice());
+    for row in &mut rows {
+        (*row, matrix) = matrix.split_at_mut_checked(width)?;
+    }
+    Some(rows)
 }

@@ -27,6 +27,9 @@ pub const LANES: usize = 8;
 /// At most this many columns go into one call of [`Kernels::gram_row`] or
 /// [`Kernels::add_differences`]; more streams thrash caches and stacks.
 pub const GROUP: usize = 8;
+/// Whether the target has vector registers to fill; 32-bit ones have a scalar unit at best. Chooses
+/// the shapes of tiles.
+const WIDE: bool = cfg!(target_pointer_width = "64");
 /// Digits of the integers that the exact Gram rounds residuals to. Products of two stay below
 /// `2^48`, so `2^15` of them fit in an `i64`.
 pub const EXACT_DIGITS: i32 = 24;
@@ -44,6 +47,13 @@ pub struct Difference<'a, T> {
 impl<T> Default for Difference<'_, T> {
     fn default() -> Self {
         Self { newer: &[], older: &[] }
+    }
+}
+
+impl<T> Difference<'_, T> {
+    /// Whether both are of the same memory.
+    fn is(&self, other: &Self) -> bool {
+        core::ptr::eq(self.newer, other.newer) && core::ptr::eq(self.older, other.older)
     }
 }
 
@@ -89,6 +99,16 @@ pub trait Kernels {
         portable::axpy(y, a, x);
     }
 
+    /// Whether nothing is NaN or infinite.
+    ///
+    /// ```
+    /// use aadl_core::kernels::{Kernels, Portable};
+    /// assert!(Portable::all_finite(&[1.0, f32::MAX]) && !Portable::all_finite(&[f32::NAN, 1.0]));
+    /// ```
+    fn all_finite<T: Real>(x: &[T]) -> bool {
+        portable::all_finite(x)
+    }
+
     /// The bits of the largest magnitude; not below [`Real::INFINITY_BITS`] if anything is NaN or
     /// infinite.
     fn max_magnitude<T: Real>(x: &[T]) -> T::Bits {
@@ -113,9 +133,7 @@ pub trait Kernels {
         columns: &[(Difference<'_, T>, i32)],
         out: &mut [f64],
     ) {
-        for (column, out) in columns.iter().zip(out) {
-            *out = portable::residual_dot(gram, newest, *column);
-        }
+        portable::gram_row(gram, newest, columns, out);
     }
 
     /// `x += sum_c b_c (newer_c - older_c)` over at most [`GROUP`] terms, element by element, the
@@ -160,7 +178,18 @@ pub trait Kernels {
         weights: &mut [T],
         bias: &mut [T],
     ) {
-        dense::backward_weights(delta, inputs, weights, bias);
+        dense::backward_weights(delta, inputs, weights, bias, false);
+    }
+
+    /// [`Kernels::dense_backward_weights`] added to zero: what `weights` and `bias` hold before does
+    /// not matter.
+    fn dense_backward_weights_from_zero<T: Real>(
+        delta: &[T],
+        inputs: &[T],
+        weights: &mut [T],
+        bias: &mut [T],
+    ) {
+        dense::backward_weights(delta, inputs, weights, bias, true);
     }
 }
 
@@ -178,8 +207,8 @@ impl Kernels for Portable {}
 /// assert_eq!(first_non_finite(&[1.0, f32::NAN]), Some(1));
 /// ```
 pub fn first_non_finite<T: Real>(x: &[T]) -> Option<usize> {
-    // The maximum vectorises, the search does not; it is rarely needed.
-    if Portable::max_magnitude(x) < T::INFINITY_BITS {
+    // The search does not vectorise; it is rarely needed.
+    if Portable::all_finite(x) {
         return None;
     }
     x.iter().position(|x| !x.is_finite())

@@ -1,8 +1,18 @@
 //! The kernels in portable Rust. Inner loops run over fixed-size chunks and zips, so that no
 //! bounds check, hence no panic path, survives.
 
-use super::{BLOCK, Difference, EXACT_DIGITS, Gram, LANES};
+use core::ops::Range;
+
+use super::{BLOCK, Difference, EXACT_DIGITS, GROUP, Gram, LANES, WIDE};
 use crate::real::Real;
+
+/// Elements of the newest residual that an exact row keeps as integers, on the stack.
+const CHUNK: usize = if WIDE { 128 } else { 64 };
+/// Of these, how many an inner loop takes at a time: what a scalar core is spared to count, and all
+/// of them where the compiler makes vectors of the loop.
+const UNROLL: usize = if WIDE { CHUNK } else { 16 };
+/// Elements between two folds of its sums.
+const FOLD: usize = 1 << 14;
 
 /// One block of a long reduction: the terms by chunks of lanes, and those left over.
 #[inline(always)]
@@ -79,6 +89,11 @@ pub(super) fn add_difference<T: Real>(x: &mut [T], d: Difference<'_, T>, b: T) {
     }
 }
 
+pub(super) fn all_finite<T: Real>(x: &[T]) -> bool {
+    // Squares that overflow say nothing yet.
+    T::HARDWARE && dot(x, x).is_finite() || x.iter().all(|x| x.is_finite())
+}
+
 pub(super) fn max_magnitude<T: Real>(x: &[T]) -> T::Bits {
     x.iter().fold(T::Bits::default(), |max, x| max.max(x.magnitude_bits()))
 }
@@ -90,14 +105,19 @@ pub(super) fn max_difference<T: Real>(d: Difference<'_, T>) -> T::Bits {
         .fold(T::Bits::default(), |max, (newer, older)| max.max((*newer - *older).magnitude_bits()))
 }
 
-pub(super) fn residual_dot<T: Real>(
+pub(super) fn gram_row<T: Real>(
     gram: Gram,
-    a: (Difference<'_, T>, i32),
-    b: (Difference<'_, T>, i32),
-) -> f64 {
+    newest: (Difference<'_, T>, i32),
+    columns: &[(Difference<'_, T>, i32)],
+    out: &mut [f64],
+) {
     match gram {
-        Gram::Exact if T::DIGITS as i32 <= EXACT_DIGITS => exact(a, b),
-        _ => wide(a.0, b.0),
+        Gram::Exact if T::DIGITS as i32 <= EXACT_DIGITS => exact(newest, columns, out),
+        _ => {
+            for ((column, _), out) in columns.iter().zip(out) {
+                *out = wide(newest.0, *column);
+            }
+        }
     }
 }
 
@@ -127,48 +147,125 @@ fn wide<T: Real>(a: Difference<'_, T>, b: Difference<'_, T>) -> f64 {
     total
 }
 
-/// The two factors of `2^(23 - e)`: one power of two where it is a normal number, else two (a
-/// residual below `2^-104` in float32), the second applied to the result of the first. Both
-/// products are exact wherever the result is not cut off anyway.
-fn scale<T: Real>(exponent: i32) -> (T, Option<T>) {
-    let shift = (EXACT_DIGITS - 1).saturating_sub(exponent);
-    let first = T::power_of_two(shift);
-    let rest = shift.saturating_sub(T::exponent(first.magnitude_bits()));
-    (first, (rest > 0).then(|| T::power_of_two(rest)))
-}
-
-fn exact<T: Real>(a: (Difference<'_, T>, i32), b: (Difference<'_, T>, i32)) -> f64 {
-    let sum = match (scale::<T>(a.1), scale::<T>(b.1)) {
-        ((sa, None), (sb, None)) => {
-            sum_of_products(a.0, b.0, |f| (f * sa).truncate(), |f| (f * sb).truncate())
+/// The row of [`Gram::Exact`], of float32. The newest residual becomes integers once for all
+/// columns, a chunk at a time.
+fn exact<T: Real>(
+    newest: (Difference<'_, T>, i32),
+    columns: &[(Difference<'_, T>, i32)],
+    out: &mut [f64],
+) {
+    let length = |d: Difference<'_, T>| d.newer.len().min(d.older.len());
+    let n = columns.iter().fold(length(newest.0), |n, column| n.min(length(column.0)));
+    let mut integers = [0; CHUNK];
+    for (columns, out) in columns.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
+        let mut sums = [Sum::default(); GROUP];
+        for start in (0..n).step_by(CHUNK) {
+            if start % FOLD == 0 {
+                sums.iter_mut().for_each(Sum::fold);
+            }
+            let range = start..n.min(start + CHUNK);
+            let Some(integers) = integers.get_mut(..range.len()) else { continue };
+            let scale = Scale::new(newest.1);
+            scale.integers(newest.0, &range, integers, |place, integer| *place = integer);
+            for ((column, exponent), sum) in columns.iter().zip(&mut sums) {
+                // Wrapping says "no overflow check": between two folds there are fewer than 2^15
+                // products, each below 2^48.
+                let mut low = sum.low;
+                let mut add = |a: i32, b: i32| {
+                    low = low.wrapping_add(i64::from(a).wrapping_mul(i64::from(b)));
+                };
+                if newest.0.is(column) && newest.1 == *exponent {
+                    integers.iter().for_each(|a| add(*a, *a));
+                } else {
+                    Scale::new(*exponent).integers(*column, &range, integers, |a, b| add(*a, b));
+                }
+                sum.low = low;
+            }
         }
-        ((sa, ra), (sb, rb)) => {
-            let (ra, rb) = (ra.unwrap_or(T::ONE), rb.unwrap_or(T::ONE));
-            sum_of_products(a.0, b.0, |f| (f * sa * ra).truncate(), |f| (f * sb * rb).truncate())
+        for (((_, exponent), sum), out) in columns.iter().zip(&sums).zip(out) {
+            let exponent = newest.1.saturating_add(*exponent);
+            *out =
+                sum.rounded() * f64::power_of_two(exponent.saturating_sub(2 * (EXACT_DIGITS - 1)));
         }
-    };
-    sum as f64 * f64::power_of_two(a.1.saturating_add(b.1).saturating_sub(2 * (EXACT_DIGITS - 1)))
-}
-
-#[inline(always)]
-fn sum_of_products<T: Real>(
-    a: Difference<'_, T>,
-    b: Difference<'_, T>,
-    integer_a: impl Fn(T) -> i32,
-    integer_b: impl Fn(T) -> i32,
-) -> i128 {
-    let mut total = 0i128;
-    let blocks_a = a.newer.chunks(BLOCK).zip(a.older.chunks(BLOCK));
-    let blocks_b = b.newer.chunks(BLOCK).zip(b.older.chunks(BLOCK));
-    for ((a, a_older), (b, b_older)) in blocks_a.zip(blocks_b) {
-        let mut sum = 0i64;
-        for ((a, a_older), (b, b_older)) in a.iter().zip(a_older).zip(b.iter().zip(b_older)) {
-            // Wrapping says "no overflow check"; none can occur: 4096 products below 2^48.
-            let product = i64::from(integer_a(*a - *a_older))
-                .wrapping_mul(i64::from(integer_b(*b - *b_older)));
-            sum = sum.wrapping_add(product);
-        }
-        total = total.wrapping_add(i128::from(sum));
     }
-    total
+}
+
+/// `2^(23 - e)` as one factor where that is a normal number, else as two (a residual below
+/// `2^-104` in float32), the second applied to the result of the first. Both products are exact
+/// wherever the result is not cut off anyway.
+#[derive(Clone, Copy)]
+struct Scale<T> {
+    first: T,
+    second: Option<T>,
+}
+
+impl<T: Real> Scale<T> {
+    fn new(exponent: i32) -> Self {
+        let shift = (EXACT_DIGITS - 1).saturating_sub(exponent);
+        let largest = T::exponent(T::INFINITY_BITS) - 1;
+        let second = (shift > largest).then(|| T::power_of_two(shift - largest));
+        Self { first: T::power_of_two(shift), second }
+    }
+
+    /// Calls `f` with the integer of each element in `range`, and with the place that goes with it.
+    #[inline(always)]
+    fn integers(
+        self,
+        d: Difference<'_, T>,
+        range: &Range<usize>,
+        places: &mut [i32],
+        mut f: impl FnMut(&mut i32, i32),
+    ) {
+        let (Some(newer), Some(older)) = (d.newer.get(range.clone()), d.older.get(range.clone()))
+        else {
+            return;
+        };
+        if let Some(second) = self.second {
+            for ((newer, older), place) in newer.iter().zip(older).zip(places) {
+                f(place, ((*newer - *older) * self.first * second).truncate());
+            }
+            return;
+        }
+        let mut f = |place: &mut i32, newer: T, older: T| {
+            f(place, ((newer - older) * self.first).truncate());
+        };
+        let (newer, newer_tail) = newer.as_chunks::<UNROLL>();
+        let (older, older_tail) = older.as_chunks::<UNROLL>();
+        let (places, places_tail) = places.as_chunks_mut::<UNROLL>();
+        for ((newer, older), places) in newer.iter().zip(older).zip(places) {
+            for ((newer, older), place) in newer.iter().zip(older).zip(places) {
+                f(place, *newer, *older);
+            }
+        }
+        for ((newer, older), place) in newer_tail.iter().zip(older_tail).zip(places_tail) {
+            f(place, *newer, *older);
+        }
+    }
+}
+
+/// An exact sum of products: `high * 2^40 + low`.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    high: i64,
+    low: i64,
+}
+
+impl Sum {
+    const UNIT: i64 = 1 << 40;
+
+    fn fold(&mut self) {
+        self.high = self.high.wrapping_add(self.low / Self::UNIT);
+        self.low %= Self::UNIT;
+    }
+
+    /// In float64, rounded once.
+    fn rounded(&self) -> f64 {
+        if self.high == 0 {
+            return self.low as f64;
+        }
+        // Two numbers of at most 53 bits, up to 2^45 products: only their sum is rounded.
+        let mut folded = *self;
+        folded.fold();
+        folded.high as f64 * Self::UNIT as f64 + folded.low as f64
+    }
 }

@@ -21,7 +21,7 @@
 //! # Cost
 //! With `P` parameters: forward `P` multiplications and additions a sample, backward `2 P` less
 //! the first layer's weights (nothing needs the gradient with respect to the inputs). Each call
-//! reads parameters, inputs and targets once more, to find what is not finite.
+//! reads inputs, targets and the sums of its first tile once more, to find what is not finite.
 
 use super::loss::{Loss, Target, Targets};
 use super::network::Network;
@@ -131,17 +131,14 @@ impl<F, K: Kernels> Network<'_, F, K> {
         }
         let tile = self.tile(params, inputs, scratch)?;
         let mut grad = grad;
-        if let Some(grad) = &mut grad {
-            grad.fill(T::ZERO);
-        }
         let (width, width_out) = self.widths();
         let terms = loss.terms(batch, width_out);
         let scale = T::from_f64(1.0 / terms);
-        let (mut total, mut sample) = (0.0f64, 0usize);
+        let (mut total, mut sample, mut first) = (0.0f64, 0usize, true);
         for x in inputs.chunks(width.saturating_mul(tile).max(1)) {
             let samples = x.len() / width;
             let (values, upstream) = self.split(scratch, samples);
-            self.forward(params, x, values, samples);
+            self.forward(params, x, values, samples, first)?;
             let rows = last(values, samples * width_out).chunks(width_out);
             for (y, g) in rows.zip(upstream.chunks_mut(width_out)) {
                 let part = loss.sample::<T, F>(y, self.target(targets, sample), scale, g);
@@ -152,8 +149,9 @@ impl<F, K: Kernels> Network<'_, F, K> {
                 sample += 1;
             }
             if let Some(grad) = &mut grad {
-                self.backward(params, x, values, upstream, grad, samples);
+                self.backward(params, x, values, upstream, grad, first);
             }
+            first = false;
         }
         let mean = T::from_f64(total / terms);
         if !mean.is_finite() {
@@ -176,10 +174,11 @@ impl<F, K: Kernels> Network<'_, F, K> {
         self.batch(inputs)?;
         let tile = self.tile(params, inputs, scratch)?;
         let (width, width_out) = self.widths();
+        let mut first = true;
         for x in inputs.chunks(width.saturating_mul(tile).max(1)) {
             let samples = x.len() / width;
             let (values, _) = self.split(scratch, samples);
-            self.forward(params, x, values, samples);
+            self.forward(params, x, values, samples, core::mem::take(&mut first))?;
             last(values, samples * width_out).chunks(width_out).try_for_each(&mut f)?;
         }
         Ok(())
@@ -227,7 +226,7 @@ impl<F, K: Kernels> Network<'_, F, K> {
         }
     }
 
-    /// Checks parameters, inputs and scratch; how many samples the scratch holds.
+    /// Checks lengths and inputs; how many samples the scratch holds.
     fn tile<T: Real>(&self, params: &[T], inputs: &[T], scratch: &[T]) -> Result<usize, Error> {
         check_length("params", self.params(), params.len())?;
         let one = self.scratch(1);
@@ -235,8 +234,10 @@ impl<F, K: Kernels> Network<'_, F, K> {
         if tile == 0 {
             return Err(Error::Length { what: "scratch", expected: one, found: scratch.len() });
         }
-        check_finite::<T, K>("params", params)?;
-        check_finite::<T, K>("inputs", inputs)?;
+        if !K::all_finite(inputs) {
+            check_finite::<T, K>("params", params)?;
+            check_finite::<T, K>("inputs", inputs)?;
+        }
         Ok(tile)
     }
 
@@ -263,11 +264,20 @@ impl<F, K: Kernels> Network<'_, F, K> {
         (take(&mut scratch, values), scratch)
     }
 
-    /// Fills `values` with `a_1 .. a_L`.
-    fn forward<T: Real>(&self, params: &[T], inputs: &[T], values: &mut [T], samples: usize)
+    /// Fills `values` with `a_1 .. a_L`. The `first` tile of a call checks the parameters: all of
+    /// them enter its sums, and a sum that NaN or an infinity has entered is not finite any more.
+    fn forward<T: Real>(
+        &self,
+        params: &[T],
+        inputs: &[T],
+        values: &mut [T],
+        samples: usize,
+        first: bool,
+    ) -> Result<(), Error>
     where
         F: Math<T>,
     {
+        let all = params;
         let (mut params, mut below, mut values) = (params, inputs, values);
         for layer in self.layers() {
             let weights = layer.outputs * layer.inputs;
@@ -275,12 +285,17 @@ impl<F, K: Kernels> Network<'_, F, K> {
             let (weights, bias) = layer_params.split_at_checked(weights).unwrap_or_default();
             let above = take(&mut values, samples * layer.outputs);
             K::dense_forward(weights, bias, below, above);
+            if first && !K::all_finite(above) {
+                // Or the sums have overflowed, which is no error.
+                check_finite::<T, K>("params", all)?;
+            }
             layer.activation.apply::<T, F>(above);
             (params, below) = (rest, above);
         }
+        Ok(())
     }
 
-    /// Adds to `grad` what a tile contributes. `values` holds `a_1 .. a_L`, `upstream` begins with
+    /// Adds to `grad`, or to zero for the `first` tile, what a tile contributes. `values` holds `a_1 .. a_L`, `upstream` begins with
     /// the gradient with respect to `a_L`; both are overwritten.
     fn backward<T: Real>(
         &self,
@@ -289,10 +304,11 @@ impl<F, K: Kernels> Network<'_, F, K> {
         values: &mut [T],
         upstream: &mut [T],
         grad: &mut [T],
-        samples: usize,
+        first: bool,
     ) where
         F: Math<T>,
     {
+        let samples = inputs.len() / self.widths().0;
         let (mut params, mut grad, mut values) = (params, grad, values);
         for (k, layer) in self.layers().iter().enumerate().rev() {
             let delta = take_last(&mut values, samples * layer.outputs);
@@ -304,7 +320,11 @@ impl<F, K: Kernels> Network<'_, F, K> {
             let grad = take_last(&mut grad, layer.params());
             let (weights, bias) =
                 grad.split_at_mut_checked(layer.outputs * layer.inputs).unwrap_or_default();
-            K::dense_backward_weights(delta, below, weights, bias);
+            if first {
+                K::dense_backward_weights_from_zero(delta, below, weights, bias);
+            } else {
+                K::dense_backward_weights(delta, below, weights, bias);
+            }
             if k > 0 {
                 let (rest, layer_params) = params
                     .split_at_checked(params.len().saturating_sub(layer.params()))
@@ -320,8 +340,8 @@ impl<F, K: Kernels> Network<'_, F, K> {
 }
 
 fn check_finite<T: Real, K: Kernels>(what: &'static str, x: &[T]) -> Result<(), Error> {
-    // The maximum is fast and vectorises; the search is for the rare case.
-    if K::max_magnitude(x) < T::INFINITY_BITS {
+    // The search is for the rare case.
+    if K::all_finite(x) {
         return Ok(());
     }
     first_non_finite(x).map_or(Ok(()), |index| Err(Error::NonFinite { what, index }))

@@ -21,6 +21,12 @@ fn kernels_compute_the_bits_of_the_plain_loops() {
         let (mut gw, mut gb): (Vec<T>, Vec<T>) = (w.clone(), b.clone());
         Portable::dense_backward_weights(&d, &x, &mut gw, &mut gb);
 
+        let (mut zero_gw, mut zero_gb) = (w.clone(), b.clone());
+        Portable::dense_backward_weights_from_zero(&d, &x, &mut zero_gw, &mut zero_gb);
+        let (mut sum_gw, mut sum_gb) = (vec![T::ZERO; w.len()], vec![T::ZERO; b.len()]);
+        Portable::dense_backward_weights(&d, &x, &mut sum_gw, &mut sum_gb);
+        assert_eq!((bits(&zero_gw), bits(&zero_gb)), (bits(&sum_gw), bits(&sum_gb)));
+
         let mut plain_y = vec![T::ZERO; batch * outputs];
         let mut plain_g = vec![T::ZERO; batch * inputs];
         let (mut plain_gw, mut plain_gb) = (w.clone(), b.clone());

@@ -187,3 +187,35 @@ fn activations_keep_their_limits() {
     let expected = 2.0 * (-35.0f64).exp();
     assert!((grad[1] - expected).abs() < 1e-14 * expected, "{} {expected}", grad[1]);
 }
+
+/// Parameters are checked by the sums that they enter: none is missed, whatever the activation
+/// makes of its sum and however far from the outputs it stands, and sums that overflow by
+/// themselves are no error.
+#[test]
+fn no_parameter_that_is_not_finite_is_missed() {
+    for activation in [Activation::Relu, Activation::Tanh, Activation::Identity] {
+        let layers = layers(&[3, 5, 2], activation);
+        let net: Network = Network::new(&layers).unwrap();
+        let inputs = [0.0f32, -1.0, 0.5, 0.0, 0.0, 0.0];
+        let targets = Targets::Values(&[0.0f32; 4]);
+        let mut scratch = vec![0.0; net.scratch(1)];
+        for index in 0..net.params() {
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut params = vec![-0.25; net.params()];
+                params[index] = bad;
+                let (mut grad, mut outputs) = (vec![7.0; net.params()], [7.0; 4]);
+                let refused = Error::NonFinite { what: "params", index };
+                let loss = Loss::MeanSquares;
+                let result =
+                    net.loss_and_gradient(loss, &params, &inputs, targets, &mut grad, &mut scratch);
+                assert_eq!(result, Err(refused));
+                assert_eq!(grad, vec![7.0; net.params()]);
+                let result = net.predict(&params, &inputs, &mut outputs, &mut scratch);
+                assert_eq!((result, outputs), (Err(refused), [7.0; 4]));
+            }
+        }
+        let huge = vec![f32::MAX; net.params()];
+        let mut outputs = [0.0; 4];
+        assert_eq!(net.predict(&huge, &[2.0; 6], &mut outputs, &mut scratch), Ok(()));
+    }
+}
