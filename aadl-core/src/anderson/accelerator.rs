@@ -5,8 +5,7 @@
 //! one row of the Gram matrix; (4) where an acceleration is due, solves for the weights and
 //! combines; (5) asks the safeguard. Memory passes: the history is read for the row and again, only
 //! the iterates with weight, for the combination: once each by kernels that take the columns of a
-//! call together; the portable ones go through the columns one by one, two iterates and, for the
-//! row, the newest residual's two with each. The new iterate is read three times before: for what is
+//! call together; the portable ones go through the columns one by one, two iterates with each. The new iterate is read three times before: for what is
 //! not finite, and, with the iterate before it, for the scale and the norm of its residual.
 //!
 //! Deviations from the textbook:
@@ -271,7 +270,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             return Step::Waited;
         }
 
-        if K::max_magnitude(x) >= T::INFINITY_BITS {
+        if !K::all_finite(x) {
             if state.unconfirmed.is_some() {
                 return self.take_back(x);
             }
@@ -368,8 +367,8 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
                 }
                 K::gram_row(gram, self.residual(slot), &columns, &mut dots);
             }
-            for (other, dot) in group.iter().zip(dots) {
-                self.gram().set(slot, usize::from(*other), dot);
+            for (other, dot) in group.iter().zip(&dots) {
+                self.gram().set(slot, usize::from(*other), *dot);
             }
         }
     }
@@ -401,7 +400,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             return Step::Stored;
         };
         let before = self.gram().at(usize::from(*newest), usize::from(*newest));
-        if before == 0.0 {
+        if before.magnitude_bits() == 0 {
             return self.state.stats.reject(Reason::ZeroResidual);
         }
         let (used, gain) = match self.mix(config, &window, before) {
@@ -416,7 +415,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         });
         let x = params.get_mut(range.clone()).unwrap_or_default();
         self.combine(x);
-        let reason = if K::max_magnitude(x) >= T::INFINITY_BITS {
+        let reason = if !K::all_finite(x) {
             Some(Reason::NonFinitePoint)
         } else if let Some(loss) = judge {
             bump(&mut self.state.stats.loss_evaluations, 1);
@@ -474,7 +473,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             bump(&mut self.state.stats.capped, 1);
         }
         mixing::residual_weights(a);
-        let after = gram.norm2(window, a).max(0.0);
+        let after = mixing::larger(0.0, gram.norm2(window, a));
         mixing::iterate_weights(window, a, config.relaxation, self.depth, weights);
         for (weight, place) in weights.iter().zip(gamma) {
             *place = *weight;

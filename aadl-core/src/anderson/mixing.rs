@@ -25,7 +25,7 @@ pub(super) fn solve_gram(
     let m = window.len().saturating_sub(1);
     let gamma = gamma.get_mut(..m).unwrap_or_default();
     let system = gram.difference_system(window, gamma);
-    let factor = Cholesky::factor(
+    let factor = Cholesky::factor_checked(
         system,
         depth,
         m,
@@ -122,9 +122,14 @@ fn scaled(x: f64, exponent: i32) -> f64 {
     x
 }
 
+/// The larger of two numbers, `a` where `b` is NaN. (`f64::max` brings a function of its own.)
+pub(super) fn larger(a: f64, b: f64) -> f64 {
+    if b > a { b } else { a }
+}
+
 /// Scales `gamma` down to the cap; true where it had to.
 pub(super) fn cap(gamma: &mut [f64], cap: f64) -> bool {
-    let largest = gamma.iter().fold(0.0f64, |max, g| max.max(g.abs()));
+    let largest = gamma.iter().fold(0.0, |max, g| larger(max, g.abs()));
     let over = largest > cap;
     if over {
         for g in gamma {
@@ -180,7 +185,7 @@ pub(super) fn combine<'r, T: Real, K: Kernels>(
     // Slots with weight, newest first; what stands before them all is the newest iterate.
     let mut chosen = Slots::new();
     for slot in slots {
-        if chosen.is_empty() || weight(slot) != 0.0 {
+        if chosen.is_empty() || weight(slot).magnitude_bits() != 0 {
             let _ = chosen.push(slot as u8);
         }
     }

@@ -39,21 +39,13 @@ impl<T: Real> Lower<'_, T> {
 
     /// Swaps rows and columns `i` and `j` of the symmetric matrix, `i < j < n`.
     fn swap(&mut self, i: usize, j: usize, n: usize) {
-        let mut exchange = |(r, c): (usize, usize), (s, d): (usize, usize)| {
-            let (first, second) = (self.at(r, c), self.at(s, d));
-            self.set(r, c, second);
-            self.set(s, d, first);
-        };
-        for c in 0..i {
-            exchange((i, c), (j, c));
+        for k in (0..n).filter(|k| *k != j) {
+            let partner = if k == i { j } else { k };
+            let (first, second) = ((i.max(k), i.min(k)), (j.max(partner), j.min(partner)));
+            let (a, b) = (self.at(first.0, first.1), self.at(second.0, second.1));
+            self.set(first.0, first.1, b);
+            self.set(second.0, second.1, a);
         }
-        for k in i + 1..j {
-            exchange((k, i), (j, k));
-        }
-        for r in j + 1..n {
-            exchange((r, i), (r, j));
-        }
-        exchange((i, i), (j, j));
     }
 }
 
@@ -125,12 +117,32 @@ impl<'a, T: Real> Cholesky<'a, T> {
                 requires: "0 <= drop_tolerance < 1",
             });
         }
+        Self::factor_checked(
+            elements,
+            stride,
+            n,
+            regularization,
+            T::from_f64(drop_tolerance),
+            scale,
+            pivots,
+        )
+    }
+
+    /// [`Cholesky::factor`] for callers whose lengths and settings are known to be right.
+    pub(crate) fn factor_checked(
+        elements: &'a mut [T],
+        stride: usize,
+        n: usize,
+        regularization: Regularization,
+        drop_tolerance: T,
+        scale: &'a mut [T],
+        pivots: &'a mut [u16],
+    ) -> Result<Self, Error> {
         let mut a = Lower { elements, stride };
         let scale = scale.get_mut(..n).unwrap_or_default();
         let pivots = pivots.get_mut(..n).unwrap_or_default();
         equilibrate(&mut a, scale, regularization)?;
 
-        let drop_tolerance = T::from_f64(drop_tolerance);
         let mut rank = 0;
         for (k, chosen) in pivots.iter_mut().enumerate() {
             let mut p = k;
