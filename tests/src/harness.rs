@@ -55,7 +55,7 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Or the argument that makes no sense here.
+    /// Or the argument that makes no sense here, or is one too many.
     fn parse(arguments: &[&'a str]) -> Result<Self, &'a str> {
         let mut options = Self {
             mode: Mode::Test,
@@ -104,7 +104,7 @@ pub fn run(cases: &[Case], arguments: &[&str], platform: &mut impl Platform) -> 
     let options = match Options::parse(arguments) {
         Ok(options) => options,
         Err(argument) => {
-            say!(platform, "error: `{argument}` is not an argument of these tests\n");
+            say!(platform, "error: `{argument}` is not an argument here, or one too many\n");
             return false;
         }
     };

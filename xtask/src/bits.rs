@@ -3,9 +3,9 @@
 
 use crate::machine::{self, Machine};
 use crate::toolchain::Toolchain;
-use crate::workspace::{Outcome, Workspace, output, run};
+use crate::workspace::{Outcome, Workspace, run};
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// The features with which the cases are built: those that add one.
@@ -65,9 +65,15 @@ pub(crate) struct Row {
     seconds: f64,
 }
 
-/// Runs the cases on the host.
+/// Runs the cases on the host, whose digests must be those of the file, to the last mark.
 pub(crate) fn host(workspace: &Workspace) -> Row {
-    measure("host".into(), || Tally::parse(&read(&mut on_host(workspace, &[]), show)))
+    measure("host".into(), || {
+        let tally = tally(workspace, &mut |arguments| on_host(workspace, arguments))?;
+        if tally.failed.is_empty() && committed(workspace)? != digests(workspace)? {
+            return Err(format!("{DIGESTS} is not what `cargo xtask bless` would write"));
+        }
+        Ok(tally)
+    })
 }
 
 /// Runs the cases on a machine, whose toolchain and emulator are installed if need be. Where a
@@ -78,24 +84,44 @@ pub(crate) fn on_machine(workspace: &Workspace, machine: &'static Machine) -> Ro
         let toolchain = Toolchain::find(workspace, machine.target)?;
         println!("{}: {toolchain}", machine.target);
         let runner = machine::runner(machine)?;
-        let command = |arguments: &[&str]| {
+        let mut command = |arguments: &[&str]| {
             let fixed = ["test", "--config", &runner, "--target", machine.target];
             let fixed = fixed.into_iter().chain(PACKAGE).chain(["--"]);
             toolchain.cargo(workspace, fixed.chain(arguments.iter().copied()))
         };
-        // What fails to build is shown by cargo.
-        run(command(&["--list"]).stdout(std::process::Stdio::null()))?;
-        let mut tally = Tally::parse(&read(&mut command(&[]), show))?;
+        let mut tally = tally(workspace, &mut command)?;
         for name in &tally.failed {
             let values = ["--values", "--exact", name.as_str()];
-            let here = read(&mut command(&values), |_| {});
-            let host = read(&mut on_host(workspace, &values), |_| {});
+            let (here, _) = read(&mut command(&values), |_| {});
+            let (host, _) = read(&mut on_host(workspace, &values), |_| {});
             if let Some(difference) = first_difference(&here, &host) {
                 tally.complaints.push(format!("{name}: {difference}"));
             }
         }
         Ok(tally)
     })
+}
+
+/// Builds and runs the cases; `command` is cargo with arguments for them. An error where a case of
+/// the file is not there, or where the status does not say what the text says.
+fn tally(workspace: &Workspace, command: &mut dyn FnMut(&[&str]) -> Command) -> Outcome<Tally> {
+    // What fails to build is shown by cargo.
+    run(command(&["--list"]).stdout(Stdio::null()))?;
+    let (text, status) = read(&mut command(&[]), |line| println!("{line}"));
+    let tally = Tally::parse(&text)?;
+    let found = tally.equal + tally.failed.len() + tally.too_large.len();
+    let expected = cases(&committed(workspace)?).count();
+    if found != expected {
+        return Err(format!("{found} cases are there, {expected} are in {DIGESTS}"));
+    }
+    if status.is_ok() != tally.failed.is_empty() {
+        return Err("the status of the run is not that of its cases".into());
+    }
+    let mut refused = command(&["--no-such-argument"]);
+    if read(refused.stderr(Stdio::null()), |_| {}).1.is_ok() {
+        return Err("a run that fails has the status of one that does not".into());
+    }
+    Ok(tally)
 }
 
 /// The test program of `tests/`, for cargo.
@@ -113,23 +139,15 @@ fn measure(target: String, body: impl FnOnce() -> Outcome<Tally>) -> Row {
     Row { target, tally, seconds: start.elapsed().as_secs_f64() }
 }
 
-/// What a command prints, each line of which `see` sees as it comes. Its status says no more than
-/// the text does.
-fn read(command: &mut Command, mut see: impl FnMut(&str)) -> String {
+/// What a command prints, each line of which `see` sees as it comes, and how it ended.
+fn read(command: &mut Command, mut see: impl FnMut(&str)) -> (String, Outcome) {
     let mut text = String::new();
     let outcome = machine::watch(command, |line| {
         see(line);
         text += line;
         text.push('\n');
     });
-    if let Err(error) = outcome {
-        see(&error);
-    }
-    text
-}
-
-fn show(line: &str) {
-    println!("{line}");
+    (text, outcome)
 }
 
 /// The first line in which the values of a case differ.
@@ -190,27 +208,45 @@ pub(crate) fn table(rows: &[Row]) -> String {
 
 /// Writes `tests/digests.txt` from what the host computes, and says which cases changed.
 pub(crate) fn bless(workspace: &Workspace) -> Outcome {
-    let lines = output(&mut on_host(workspace, &["--digests"]))?;
-    let path = workspace.root.join("tests/digests.txt");
-    let describe = |error: std::io::Error| format!("{}: {error}", path.display());
-    let old = fs::read_to_string(&path).map_err(describe)?;
-    for line in lines.lines().filter(|line| !old.lines().any(|old| old == *line)) {
-        println!("new: {}", line.split(' ').next().unwrap_or_default());
+    let (new, old) = (digests(workspace)?, committed(workspace)?);
+    let name = |line: &str| line.split(' ').next().unwrap_or_default().to_string();
+    for line in cases(&new).filter(|line| !cases(&old).any(|old| old == *line)) {
+        println!("new: {}", name(line));
     }
-    let names = |text: &str| -> Vec<String> {
-        let cases = text.lines().filter(|line| !line.starts_with('#'));
-        cases.filter_map(|line| line.split(' ').next()).map(String::from).collect()
-    };
-    let kept = names(&lines);
-    for name in names(&old).iter().filter(|name| !kept.contains(name)) {
-        println!("gone: {name}");
+    for gone in cases(&old).map(name).filter(|old| !cases(&new).map(name).any(|new| new == *old)) {
+        println!("gone: {gone}");
     }
+    let path = workspace.root.join(DIGESTS);
     // A file beside it, renamed: never half a file.
     let draft = path.with_extension("txt.new");
-    fs::write(&draft, format!("{HEAD}{lines}\n")).map_err(describe)?;
-    fs::rename(&draft, &path).map_err(describe)
+    fs::write(&draft, new)
+        .and_then(|()| fs::rename(&draft, &path))
+        .map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// The lines of the cases in a text of digests.
+fn cases(digests: &str) -> impl Iterator<Item = &str> {
+    digests.lines().filter(|line| !line.starts_with('#'))
+}
+
+/// What the file says.
+fn committed(workspace: &Workspace) -> Outcome<String> {
+    let path = workspace.root.join(DIGESTS);
+    fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// What the file must say, computed on the host.
+fn digests(workspace: &Workspace) -> Outcome<String> {
+    let (lines, outcome) = read(&mut on_host(workspace, &["--digests"]), |line| {
+        // A case that does not hold says so in a comment.
+        if line.starts_with('#') {
+            println!("{line}");
+        }
+    });
+    outcome.map(|()| format!("{HEAD}{lines}"))
+}
+
+const DIGESTS: &str = "tests/digests.txt";
 const HEAD: &str = "\
 # Written by `cargo xtask bless` from what the host computes; every target must reproduce it.
 # Name of the case, numbers it computes, digest of their bits, a byte of the digest after each.

@@ -75,5 +75,9 @@ pub(super) fn nested(trace: &mut Trace<'_>) -> Outcome {
     let inner = Config { safeguard: Safeguard::Residual { growth: 2.0 }, ..Config::DEFAULT };
     let inner = Accelerated::new(averaged, Anderson::<N, 4>::new(), inner)?;
     let mut outer = Accelerated::new(inner, Anderson::<N, 4>::new(), Config::TRAINING)?;
-    descend(trace, &mut outer, 24).map(drop)
+    let (b, x) = start::<f32, N>();
+    ensure!(descend(trace, &mut outer, 24)? < energy(&x, &b));
+    let inner = outer.optimizer().accelerators().stats();
+    ensure!(inner.accelerated > 0 && outer.accelerators().stats().steps == 24);
+    Ok(())
 }

@@ -35,7 +35,10 @@ pub(super) fn blocks<K: Kernels>(trace: &mut Trace<'_>) -> Outcome {
     for n in [BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 8, 2 * BLOCK, 2 * BLOCK + 13] {
         let (a, b) = (&a[..n], &a[a.len() - n..]);
         trace.real("dot", K::dot(a, b));
-        trace.real("dot_wide", K::dot_wide(a, b));
+        let wide = K::dot_wide(a, b);
+        trace.real("dot_wide", wide);
+        let plain = a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a.to_f64() * b.to_f64());
+        ensure!((wide - plain).abs() <= 1e-9);
         let whole = n - n % LANES;
         let terms = |i: usize| core::array::from_fn(|l| a.get(i + l).map_or(0.0, |x| x.to_f64()));
         trace.real("sum_terms", K::sum_terms(whole, terms));
@@ -47,8 +50,11 @@ pub(super) fn elementwise<K: Kernels>(trace: &mut Trace<'_>) -> Outcome {
     fn run<K: Kernels, T: Real>(trace: &mut Trace<'_>, random: &mut Random) -> Outcome {
         let mut y: [T; 27] = vector(random);
         let x: [[T; 27]; 4] = core::array::from_fn(|_| vector(random));
-        K::axpy(&mut y, signed(random), &x[0]);
+        let (before, factor) = (y, signed(random));
+        K::axpy(&mut y, factor, &x[0]);
         trace.reals("axpy", &y);
+        let plain: [T; 27] = core::array::from_fn(|i| before[i] + factor * x[0][i]);
+        ensure!(same(&y, &plain));
         let [a, b, c, d] = x.each_ref().map(|x| x.as_slice());
         let terms = [
             (Difference { newer: a, older: b }, signed(random)),

@@ -3,6 +3,8 @@
 use super::{Outcome, ensure, signed};
 use crate::trace::Trace;
 use aadl_core::Real;
+#[cfg(feature = "micromath")]
+use aadl_core::math::Micromath;
 use aadl_core::math::{Libm, Math, sqrt};
 use aadl_core::random::Random;
 
@@ -36,7 +38,9 @@ where
 
 #[cfg(feature = "micromath")]
 pub(super) fn micromath(trace: &mut Trace<'_>) -> Outcome {
-    functions::<f32, aadl_core::math::Micromath>(trace);
+    functions::<f32, Micromath>(trace);
+    ensure!((Micromath::exp(1.0) - Libm::exp(1.0f32)).abs() < 0.01);
+    ensure!((Micromath::ln(10.0) - Libm::ln(10.0f32)).abs() < 0.01);
     Ok(())
 }
 

@@ -68,7 +68,8 @@ macro_rules! ensure {
 }
 use ensure;
 
-/// All cases, with the kernels `K`.
+/// All cases, with the kernels `K` where there is a choice: optimizers, averages and the owner
+/// `Anderson` have none.
 pub const fn cases<K: Kernels>() -> &'static [Case] {
     Table::<K>::CASES
 }

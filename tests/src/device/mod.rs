@@ -37,24 +37,34 @@ pub fn main(cases: &[Case]) -> ! {
 
 fn start(cases: &[Case]) -> io::Result<bool> {
     let mut board = Board { out: io::stdout()? };
-    let arguments = semihosting::experimental::env::args::<512>()?;
+    let arguments = semihosting::experimental::env::args::<512>();
     let mut words = heapless::Vec::<&str, 16>::new();
-    for argument in (&arguments).skip(1) {
-        let taken = argument.ok().and_then(|argument| words.push(argument).ok());
-        if taken.is_none() {
-            board.print(format_args!("error: at most 16 arguments of UTF-8 are understood\n"));
-            return Ok(false);
-        }
+    let mut all = arguments.iter().flatten().skip(1);
+    let understood = arguments.is_ok()
+        && all.all(|word| word.ok().and_then(|word| words.push(word).ok()).is_some());
+    if !understood {
+        board.print(format_args!("error: at most 16 arguments of UTF-8, 512 bytes in all\n"));
     }
-    Ok(run(cases, &words, &mut board))
+    Ok(understood && run(cases, &words, &mut board))
 }
 
-/// A fault, as of a stack that ran into the end of the RAM, ends the run instead of hanging it.
+/// Says that a fault occurred and ends the run, which would hang.
+fn fault() -> ! {
+    if let Ok(mut out) = io::stdout() {
+        let _ = out.write_all(b"FAILED\n    fault\n");
+    }
+    process::exit(101)
+}
+
 #[cfg(target_arch = "arm")]
 #[cortex_m_rt::exception]
 unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
-    if let Ok(mut out) = io::stdout() {
-        let _ = out.write_all(b"FAILED\n    hard fault\n");
-    }
-    process::exit(101)
+    fault()
+}
+
+/// What riscv-rt calls.
+#[cfg(target_arch = "riscv32")]
+#[unsafe(no_mangle)]
+extern "C" fn ExceptionHandler(_: &riscv_rt::TrapFrame) -> ! {
+    fault()
 }

@@ -32,7 +32,8 @@ pub(super) fn free() -> usize {
     pointer().saturating_sub(bottom() + MARGIN)
 }
 
-/// Runs, and tells how many bytes of stack that took, to within [`MARGIN`] and a word.
+/// Runs, and tells how many bytes of stack that took, to within [`MARGIN`] and a word; more than
+/// there can be if nothing was left, when static data may have been overwritten too.
 #[inline(never)]
 pub(super) fn measure(run: &mut dyn FnMut()) -> usize {
     let (bottom, top) = (bottom(), pointer() - MARGIN);
@@ -48,5 +49,5 @@ pub(super) fn measure(run: &mut dyn FnMut()) -> usize {
         ptr::with_exposed_provenance::<u32>(*address).read_volatile() == PAINT
     };
     let unused = words().take_while(intact).count() * 4;
-    top - bottom - unused + MARGIN
+    if unused == 0 { usize::MAX / 4 } else { top - bottom - unused + MARGIN }
 }
