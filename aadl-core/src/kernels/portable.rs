@@ -40,13 +40,23 @@ fn cut<T>(x: &[T], n: usize) -> &[T] {
 /// A long reduction of a function of two slices.
 #[inline(always)]
 fn reduce<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A) -> A {
-    let (a, b) = (cut(a, b.len()), cut(b, a.len()));
+    let n = a.len().min(b.len());
+    let (mut a, mut b) = (cut(a, n), cut(b, n));
     let mut total = A::ZERO;
-    for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
-        let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    while !a.is_empty() {
+        // Split at the same number, both are seen to be of one length: less to check than in chunks.
+        let n = a.len().min(BLOCK);
+        let (Some((block_a, rest_a)), Some((block_b, rest_b))) =
+            (a.split_at_checked(n), b.split_at_checked(n))
+        else {
+            break;
+        };
+        (a, b) = (rest_a, rest_b);
+        let (chunks_a, tail_a) = block_a.as_chunks::<LANES>();
+        let (chunks_b, tail_b) = block_b.as_chunks::<LANES>();
         total += block(
-            a.iter().zip(b).map(|(a, b)| core::array::from_fn(|l| term(a[l], b[l]))),
-            a_tail.iter().zip(b_tail).map(|(a, b)| term(*a, *b)),
+            chunks_a.iter().zip(chunks_b).map(|(a, b)| core::array::from_fn(|l| term(a[l], b[l]))),
+            tail_a.iter().zip(tail_b).map(|(a, b)| term(*a, *b)),
         );
     }
     total
