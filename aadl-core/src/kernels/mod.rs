@@ -214,6 +214,17 @@ pub fn first_non_finite<T: Real>(x: &[T]) -> Option<usize> {
     x.iter().position(|x| !x.is_finite())
 }
 
+/// The first of two slices of one length, by its name, that holds a NaN or an infinity, and where.
+pub(crate) fn first_non_finite_of<T: Real>(
+    slices: [(&'static str, &[T]); 2],
+) -> Option<(&'static str, usize)> {
+    let [(_, a), (_, b)] = slices;
+    if portable::finite_products(a, b) {
+        return None;
+    }
+    slices.into_iter().find_map(|(what, x)| first_non_finite(x).map(|index| (what, index)))
+}
+
 /// `x *= 2^exponent`, by as many exact factors as the range of `T` asks for: nothing is rounded
 /// but what underflows. Exponents beyond `±4096`, which leave nothing but zeros and infinities,
 /// count as that.

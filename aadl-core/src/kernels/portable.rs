@@ -99,9 +99,20 @@ pub(super) fn add_difference<T: Real>(x: &mut [T], d: Difference<'_, T>, b: T) {
     }
 }
 
+/// Whether both are known to be finite because the sum of their products is: no product with NaN or
+/// an infinity is. False says nothing: a product may have overflowed.
+pub(super) fn finite_products<T: Real>(a: &[T], b: &[T]) -> bool {
+    if !T::HARDWARE {
+        return false;
+    }
+    // Lanes are for vectors; where a loop is not unrolled, they cost.
+    let sum =
+        if WIDE { dot(a, b) } else { a.iter().zip(b).fold(T::ZERO, |sum, (a, b)| sum + *a * *b) };
+    sum.is_finite()
+}
+
 pub(super) fn all_finite<T: Real>(x: &[T]) -> bool {
-    // Squares that overflow say nothing yet.
-    T::HARDWARE && dot(x, x).is_finite() || x.iter().all(|x| x.is_finite())
+    finite_products(x, x) || x.iter().all(|x| x.is_finite())
 }
 
 pub(super) fn max_magnitude<T: Real>(x: &[T]) -> T::Bits {

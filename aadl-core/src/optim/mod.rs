@@ -18,7 +18,7 @@ pub use sgd::{Sgd, SgdConfig};
 pub use state::Rows;
 
 use crate::error::{Error, check_length};
-use crate::kernels::{Kernels, Portable, first_non_finite};
+use crate::kernels::first_non_finite_of;
 use crate::real::Real;
 
 /// What a step did to the parameters.
@@ -93,17 +93,10 @@ fn check_or_take_back<T: Real>(
 /// What every optimizer asks of the arguments of a step.
 fn check_step<T: Real>(params: &[T], grad: &[T]) -> Result<(), Error> {
     check_length("grad", params.len(), grad.len())?;
-    // One pass for both: no product with NaN or an infinity is finite. Products that overflow say
-    // nothing yet.
-    if T::HARDWARE && Portable::dot(params, grad).is_finite() {
-        return Ok(());
+    match first_non_finite_of([("params", params), ("grad", grad)]) {
+        Some((what, index)) => Err(Error::NonFinite { what, index }),
+        None => Ok(()),
     }
-    for (what, numbers) in [("params", params), ("grad", grad)] {
-        if let Some(index) = first_non_finite(numbers) {
-            return Err(Error::NonFinite { what, index });
-        }
-    }
-    Ok(())
 }
 
 impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for &mut O {
