@@ -74,7 +74,7 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($t:ident, $bits:ident, $hardware:expr) => {
+    ($t:ident, $bits:ident, $hardware:ident) => {
         impl Real for $t {
             type Bits = $bits;
             const ZERO: Self = 0.0;
@@ -134,5 +134,10 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32, cfg!(any(target_pointer_width = "64", target_abi = "eabihf")));
-real!(f64, u64, cfg!(target_pointer_width = "64"));
+real!(f32, u32, SINGLE);
+real!(f64, u64, DOUBLE);
+
+/// Whether the target is known to have an FPU for double, and for single precision. (What Arm's
+/// hard-float ABI promises is single; that of a RISC-V cannot be asked for.)
+const DOUBLE: bool = cfg!(target_pointer_width = "64");
+const SINGLE: bool = DOUBLE || cfg!(target_abi = "eabihf");

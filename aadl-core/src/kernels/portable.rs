@@ -41,7 +41,7 @@ fn cut<T>(x: &[T], n: usize) -> &[T] {
 #[inline(always)]
 fn reduce<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A) -> A {
     let n = a.len().min(b.len());
-    let (mut a, mut b) = (cut(a, n), cut(b, n));
+    let (Some(mut a), Some(mut b)) = (a.get(..n), b.get(..n)) else { return A::ZERO };
     let mut total = A::ZERO;
     while !a.is_empty() {
         // Split at the same number, both are seen to be of one length: less to check than in chunks.

@@ -62,6 +62,7 @@ fn kernels<T: Real, K: Kernels>() {
     let terms: &[[f64; LANES]] = unknown();
     keep(<K as Kernels>::sum_terms(unknown(), |i| terms.get(i).copied().unwrap_or_default()));
     <K as Kernels>::axpy(unknown(), unknown::<T>(), unknown());
+    keep(<K as Kernels>::all_finite(unknown::<&[T]>()));
     keep(<K as Kernels>::max_magnitude(unknown::<&[T]>()));
     keep(<K as Kernels>::max_difference(unknown::<Difference<'_, T>>()));
     let newest: (Difference<'_, T>, i32) = unknown();
@@ -70,6 +71,12 @@ fn kernels<T: Real, K: Kernels>() {
     <K as Kernels>::dense_forward(unknown::<&[T]>(), unknown(), unknown(), unknown());
     <K as Kernels>::dense_backward_input(unknown::<&[T]>(), unknown(), unknown(), unknown());
     <K as Kernels>::dense_backward_weights(unknown::<&[T]>(), unknown(), unknown(), unknown());
+    <K as Kernels>::dense_backward_weights_from_zero(
+        unknown::<&[T]>(),
+        unknown(),
+        unknown(),
+        unknown(),
+    );
 }
 
 #[inline(never)]
