@@ -117,7 +117,7 @@ fn measure(target: String, body: impl FnOnce() -> Outcome<Tally>) -> Row {
 /// the text does.
 fn read(command: &mut Command, mut see: impl FnMut(&str)) -> String {
     let mut text = String::new();
-    let outcome = machine::watch(command, |line| {
+    let outcome = machine::watch(command, machine::CARGO_LIMIT, |line| {
         see(line);
         text += line;
         text.push('\n');
