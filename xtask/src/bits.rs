@@ -142,7 +142,7 @@ fn measure(target: String, body: impl FnOnce() -> Outcome<Tally>) -> Row {
 /// What a command prints, each line of which `see` sees as it comes, and how it ended.
 fn read(command: &mut Command, mut see: impl FnMut(&str)) -> (String, Outcome) {
     let mut text = String::new();
-    let outcome = machine::watch(command, |line| {
+    let outcome = machine::watch(command, machine::CARGO_LIMIT, |line| {
         see(line);
         text += line;
         text.push('\n');

@@ -5,7 +5,7 @@
 //! nothing to install, and its version is locked with all others.
 
 use crate::workspace::Outcome;
-use defmt_decoder::{DecodeError, StreamDecoder, Table};
+use defmt_decoder::{DecodeError, Encoding, StreamDecoder, Table};
 
 /// The texts of a program; none where it does not log through defmt.
 pub(crate) fn table(program: &[u8]) -> Outcome<Option<Table>> {
@@ -31,4 +31,11 @@ pub(crate) fn decode(
             }
         }
     }
+}
+
+/// An error where a log ends within a message; `last` is its last byte.
+pub(crate) fn check_end(table: &Table, last: Option<u8>) -> Outcome {
+    // Of raw messages none has an end that could be missed.
+    let complete = table.encoding() == Encoding::Raw || last.is_none_or(|byte| byte == 0);
+    if complete { Ok(()) } else { Err("defmt: the log ends within a message".into()) }
 }

@@ -92,7 +92,7 @@ pub(crate) fn check(workspace: &Workspace, example: &Example, machine: &Machine)
     inspect(example, &fs::read(&program).map_err(|e| format!("{}: {e}", program.display()))?)?;
 
     let mut printed = String::new();
-    machine::watch(&mut cargo("run"), |line| {
+    machine::watch(&mut cargo("run"), machine::CARGO_LIMIT, |line| {
         println!("{line}");
         printed += line;
         printed.push('\n');
@@ -177,11 +177,10 @@ fn compare(printed: &str, expected: &str) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::{EXAMPLES, compare, read};
-    use std::path::Path;
+    use super::{EXAMPLES, Workspace, compare, read};
 
     fn text(file: &str) -> String {
-        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap()
+        read(&Workspace::locate().unwrap().root.join(file)).unwrap()
     }
 
     #[test]

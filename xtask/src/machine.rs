@@ -137,16 +137,21 @@ impl Machine {
 }
 
 /// How long a program may run.
-const LIMIT: Duration = Duration::from_secs(600);
+pub(crate) const LIMIT: Duration = Duration::from_secs(600);
+/// How long cargo may, where its runner is this program: longer, so that the runner ends QEMU, which
+/// would survive the end of cargo.
+pub(crate) const CARGO_LIMIT: Duration = Duration::from_secs(660);
 
 /// Runs a command whose program may hang, as one in an emulator does after a fault. Each line of
 /// its output is shown to `see` as it comes.
-pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> Outcome {
-    watch_bytes(command, |line| see(String::from_utf8_lossy(line).trim_end_matches(['\r', '\n'])))
+pub(crate) fn watch(command: &mut Command, limit: Duration, mut see: impl FnMut(&str)) -> Outcome {
+    watch_bytes(command, limit, |line| {
+        see(String::from_utf8_lossy(line).trim_end_matches(['\r', '\n']));
+    })
 }
 
 /// [`watch`] for output that need not be text: all bytes, up to and with each end of a line.
-fn watch_bytes(command: &mut Command, mut see: impl FnMut(&[u8])) -> Outcome {
+fn watch_bytes(command: &mut Command, limit: Duration, mut see: impl FnMut(&[u8])) -> Outcome {
     let shown = line(command);
     let mut child = command
         .stdout(Stdio::piped())
@@ -162,14 +167,14 @@ fn watch_bytes(command: &mut Command, mut see: impl FnMut(&[u8])) -> Outcome {
             sender.send(line).ok()?;
         }
     });
-    let deadline = Instant::now() + LIMIT;
+    let deadline = Instant::now() + limit;
     loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => see(&line),
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 kill(&mut child);
-                return Err(format!("`{shown}` still ran after {} s: ended", LIMIT.as_secs()));
+                return Err(format!("`{shown}` still ran after {} s: ended", limit.as_secs()));
             }
         }
     }
@@ -207,16 +212,18 @@ pub(crate) fn emulate(workspace: &Workspace, options: &Options) -> Outcome {
     let mut command = machine.command(&options.program, &arguments, &[]);
     let program = fs::read(&options.program).map_err(|e| format!("{}: {e}", options.program))?;
     let Some(table) = defmt::table(&program)? else {
-        return watch(&mut command, |line| println!("{line}"));
+        return watch(&mut command, LIMIT, |line| println!("{line}"));
     };
     let mut decoder = table.new_stream_decoder();
-    let mut decoded = Ok(());
-    watch_bytes(&mut command, |bytes| {
+    let (mut decoded, mut last) = (Ok(()), None);
+    watch_bytes(&mut command, LIMIT, |bytes| {
+        last = bytes.last().copied();
         if decoded.is_ok() {
             decoded = defmt::decode(&mut *decoder, bytes, |line| println!("{line}"));
         }
     })?;
-    decoded
+    decoded?;
+    defmt::check_end(&table, last)
 }
 
 /// The argument to `cargo --config` by which cargo runs programs of the machine's target on it,
@@ -224,8 +231,9 @@ pub(crate) fn emulate(workspace: &Workspace, options: &Options) -> Outcome {
 pub(crate) fn runner(machine: &Machine) -> Outcome<String> {
     let program = env::current_exe().map_err(|e| format!("own path unknown: {e}"))?;
     let program = program.to_str().ok_or("own path is not UTF-8")?;
-    // A literal string of TOML has no escapes, as the path of a Windows user needs.
-    Ok(format!("target.'{}'.runner=['{program}','emulate','{}']", machine.target, machine.name))
+    // JSON's string is TOML's basic one: backslashes and quotes of a path are escaped.
+    let program = serde_json::Value::from(program);
+    Ok(format!("target.'{}'.runner=[{program},'emulate','{}']", machine.target, machine.name))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub(crate) use coverage::check as check_coverage;
 use crate::toolchain::Toolchain;
 use crate::workspace::{Outcome, Workspace, line};
 use image::Image;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Soft floats and no division; an FPU; another instruction set.
@@ -38,11 +39,26 @@ const FORBIDDEN: [&str; 6] =
 
 /// Prints where panics begin in any image whose panic handler keeps their places.
 pub(crate) fn print_sites(path: &Path) -> Outcome {
-    Image::read(path)?.panic_sites().iter().for_each(|site| println!("{site}"));
-    Ok(())
+    let sites = Image::read(path)?.panic_sites();
+    let text = if sites.is_empty() {
+        format!(
+            "{}: no place found: either the panic handler does not keep them, or no path to a \
+             panic is left",
+            path.display()
+        )
+    } else {
+        sites.join("\n")
+    };
+    match writeln!(io::stdout(), "{text}") {
+        // A reader such as `head` has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}"))
+        }
+        _ => Ok(()),
+    }
 }
 
-/// Links the image for `target` in all profiles, and sees that the negative control does not link.
+/// Links the image for `target` in all profiles, and sees that the negative control links in none.
 pub(crate) fn check(workspace: &Workspace, target: &str) -> Outcome {
     let toolchain = Toolchain::find(workspace, target)?;
     println!("{target}: {toolchain}");
@@ -52,7 +68,8 @@ pub(crate) fn check(workspace: &Workspace, target: &str) -> Outcome {
             return Err(build.explain(profile, &complaint)?);
         }
         let image = build.image(profile)?;
-        if let Some(name) = image.symbol_with(&FORBIDDEN) {
+        let forbidden = image.symbol_with(&FORBIDDEN);
+        if let Some(name) = forbidden.map_err(|error| format!("{target}, {profile}: {error}"))? {
             return Err(format!("{target}, {profile}: it links, and yet holds `{name}`"));
         }
         if image.code < LEAST_CODE {
@@ -62,8 +79,9 @@ pub(crate) fn check(workspace: &Workspace, target: &str) -> Outcome {
             ));
         }
         println!("{profile}: no path to a panic in {} bytes of code, no allocation", image.code);
+        build.control(profile)?;
     }
-    build.control()
+    Ok(())
 }
 
 /// Builds of the image for one target.
@@ -88,7 +106,8 @@ impl Build<'_> {
             &["--"],
             linker,
         ];
-        let mut command = self.toolchain.cargo(self.workspace, arguments.concat());
+        let mut command =
+            self.toolchain.cargo_with_stated_flags(self.workspace, arguments.concat());
         let line = line(&command);
         println!("$ {line}");
         let output = command.output().map_err(|e| format!("`{line}` did not start: {e}"))?;
@@ -128,11 +147,11 @@ impl Build<'_> {
     }
 
     /// The image with two panicking calls must not link, because of both.
-    fn control(&self) -> Outcome {
-        let (profile, features) = (PROFILES[0], ["--features", "control"]);
+    fn control(&self, profile: &str) -> Outcome {
+        let features = ["--features", "control"];
         if self.link(profile, &features, &[])?.is_ok() {
             return Err(format!(
-                "{}: the image links even with calls that panic, so it proves nothing",
+                "{}, {profile}: the image links even with calls that panic, so it proves nothing",
                 self.target
             ));
         }
@@ -140,12 +159,12 @@ impl Build<'_> {
         let control = format!("{CONTROL}:");
         if sites.len() != 2 || !sites.iter().all(|site| site.contains(&control)) {
             return Err(format!(
-                "{}: two calls in {CONTROL} panic on purpose, but these places were found:\n  {}",
+                "{}, {profile}: two calls in {CONTROL} panic on purpose, but these places were found:\n  {}",
                 self.target,
                 sites.join("\n  ")
             ));
         }
-        println!("control: with two calls that panic it does not link");
+        println!("{profile}, control: with two calls that panic it does not link");
         Ok(())
     }
 }

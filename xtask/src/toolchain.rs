@@ -119,6 +119,22 @@ impl Toolchain {
             }
         }
     }
+
+    /// [`Self::cargo`] for figures and proofs, which hold for the flags that they state: those of
+    /// the caller's environment do not reach it.
+    pub(crate) fn cargo_with_stated_flags<'a>(
+        &self,
+        workspace: &Workspace,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Command {
+        let mut command = self.cargo(workspace, arguments);
+        for (name, _) in env::vars_os() {
+            if name.to_str().is_some_and(changes_code) {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
 }
 
 impl Workspace {
@@ -184,6 +200,11 @@ fn belongs_to_a_toolchain(name: &str) -> bool {
             && prefixes.iter().chain(&others).any(|prefix| name.starts_with(prefix)))
 }
 
+/// Whether a variable changes the code that is made, whichever toolchain makes it.
+fn changes_code(name: &str) -> bool {
+    name.starts_with("CARGO_PROFILE_") || name.ends_with("RUSTFLAGS")
+}
+
 #[cfg(unix)]
 fn link(program: &Path, name: &Path) -> Outcome {
     // An old link may point elsewhere.
@@ -216,7 +237,7 @@ pub(crate) fn require_component(
 
 #[cfg(test)]
 mod tests {
-    use super::belongs_to_a_toolchain;
+    use super::{belongs_to_a_toolchain, changes_code};
 
     #[test]
     fn one_toolchain_does_not_direct_another() {
@@ -228,6 +249,19 @@ mod tests {
         }
         for name in ["PATH", "HOME", "CARGO_HOME", "CARGO_HTTP_CAINFO", "CARGO_BUILD_JOBS"] {
             assert!(!belongs_to_a_toolchain(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_flags_of_the_caller_reach_figures_and_proofs() {
+        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS"] {
+            assert!(changes_code(name), "{name}");
+        }
+        for name in ["CARGO_TARGET_THUMBV6M_NONE_EABI_RUSTFLAGS", "CARGO_PROFILE_RELEASE_LTO"] {
+            assert!(changes_code(name), "{name}");
+        }
+        for name in ["RUSTUP_TOOLCHAIN", "CARGO_TARGET_DIR", "PATH"] {
+            assert!(!changes_code(name), "{name}");
         }
     }
 }

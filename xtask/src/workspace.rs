@@ -18,9 +18,12 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Finds both.
     pub(crate) fn locate() -> Outcome<Self> {
-        // Where cargo has just built this program from, whichever package it was started for.
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask has no parent")?;
-        let root = root.to_path_buf();
+        // `cargo run` and `cargo test` say which clone was meant, even where the program was copied
+        // along with it and not built anew. As cargo's runner, it is told of another package.
+        let own = env::var_os("CARGO_PKG_NAME").is_some_and(|name| name == env!("CARGO_PKG_NAME"));
+        let folder = env::var_os("CARGO_MANIFEST_DIR").filter(|_| own);
+        let folder = folder.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&folder).parent().ok_or("xtask has no parent")?.to_path_buf();
         // This program is TARGET_DIR/PROFILE/xtask, which holds for every way to set the folder.
         let program = env::current_exe().map_err(|e| format!("own path unknown: {e}"))?;
         let target_dir =

@@ -9,7 +9,8 @@ pub(crate) const COUNT: Measurement = Measurement {
     file: "aadl-bench/counts.txt",
     head: "\
 # Instructions (not cycles) of one call, counted in QEMU; `cargo xtask count` compares with this
-# file, `cargo xtask count --bless` writes it. In the printed table, (instructions an element).
+# file, `cargo xtask count --bless` writes it. The printed table adds (instructions an element): of a
+# vector in dot, of each column in gram-row; elsewhere an element is a parameter; solve has none.
 # Flags besides the opt-level of each table: lto = \"fat\", codegen-units = 1; in the column
 # cortex-m4f+cpu also -C target-cpu=cortex-m4. float32; a network's figure is for one sample.
 # Figures repeat exactly where the clone lies in the same folder; another shifts some by up to 1 %,

@@ -95,10 +95,8 @@ impl Images<'_> {
         let arguments = ["build", "--quiet", "--locked", "--manifest-path", "firmware/Cargo.toml"];
         let arguments = arguments.into_iter().chain(["--package", "measure", "--bins"]);
         let arguments = arguments.chain(["--profile", profile, "--target", target]);
-        let mut cargo = self.toolchain.cargo(self.workspace, arguments);
+        let mut cargo = self.toolchain.cargo_with_stated_flags(self.workspace, arguments);
         cargo.args(["--config", &config]);
-        // They would come before those above.
-        cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         workspace::run(&mut cargo)?;
         Ok(self.toolchain.target_dir(self.workspace).join(target).join(profile))
     }
@@ -111,7 +109,8 @@ impl Images<'_> {
         let mut command = self.machine.command(image, &[], self.column.options);
         let (mut console, writer) = io::pipe().map_err(|e| format!("no pipe: {e}"))?;
         command.stderr(writer);
-        let outcome = machine::watch(&mut command, |line| lines.push(line.to_string()));
+        let outcome =
+            machine::watch(&mut command, machine::LIMIT, |line| lines.push(line.to_string()));
         // The last end to write to: only now does reading end.
         drop(command);
         let mut text = String::new();

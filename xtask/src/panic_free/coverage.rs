@@ -6,6 +6,7 @@
 //! | a public function of a type; one of another crate's trait that a type implements | `Type::function(..)` |
 //! | a function of a public trait | `Trait::function(..)` or `<X as Trait>::function(..)` |
 //! | a public trait that a public type implements | `a_trait::<.., Type, ..>(..)`: a function of the image that is named after the trait and calls what the trait has |
+//! | one that every type implements (`impl<T> Trait for T`) | `a_trait::<_, ..>(..)`, as above |
 //!
 //! A call `x.function()` does not count, since its source does not say whose function that is; nor
 //! does anything in a macro. Functions made by one of the core's own macros do, after its parameters
@@ -24,8 +25,9 @@ const IMAGE: &str = "firmware/panic-free/src";
 /// Traits of text, whose functions only `write!` calls. The image writes the text of every `Error`;
 /// `Debug`, which brings the standard library's own panics, is outside of the proof.
 const FORMATTING: [&str; 2] = ["Debug", "Display"];
-/// What is compiled only with these is outside of the proof.
-const OUTSIDE: [&str; 2] = ["test", "defmt"];
+/// The conditions of `cfg` that put an item outside of the proof, as whole conditions: whatever else
+/// holds one of them may also be compiled without it.
+const OUTSIDE: [&str; 2] = ["test", "feature = \"defmt\""];
 
 /// Prints every public function of the core that the image does not call; an error if there is one.
 pub(crate) fn check(root: &Path) -> Outcome {
@@ -35,7 +37,7 @@ pub(crate) fn check(root: &Path) -> Outcome {
     for path in entries.flatten().map(|entry| entry.path()) {
         calls.visit_file(&parse(&path)?);
     }
-    let wanted = core.wanted();
+    let wanted = core.wanted()?;
     let missing: Vec<_> = wanted.iter().filter(|(call, _)| !calls.0.contains(*call)).collect();
     for (call, file) in &missing {
         let file = file.strip_prefix(root).unwrap_or(file).display();
@@ -59,10 +61,11 @@ fn parse(path: &Path) -> Outcome<syn::File> {
 #[derive(Default)]
 struct Core {
     /// Calls that reach a public function, with its file.
-    functions: BTreeMap<String, PathBuf>,
+    functions: Vec<(String, PathBuf)>,
     /// Public traits that have functions.
     traits: BTreeSet<String>,
-    types: BTreeSet<String>,
+    /// Names of types, and whether a public one has it.
+    types: BTreeMap<String, bool>,
     implementations: Vec<Implementation>,
     macros: BTreeMap<String, proc_macro2::TokenStream>,
 }
@@ -109,12 +112,8 @@ impl Core {
                         }
                     }
                 }
-                syn::Item::Struct(s) if is_public(&s.vis) => {
-                    self.types.insert(s.ident.to_string());
-                }
-                syn::Item::Enum(e) if is_public(&e.vis) => {
-                    self.types.insert(e.ident.to_string());
-                }
+                syn::Item::Struct(s) => self.type_named(&s.ident, &s.vis),
+                syn::Item::Enum(e) => self.type_named(&e.ident, &e.vis),
                 syn::Item::Macro(item) if is_inside(&item.attrs) => self.expand(item, place)?,
                 _ => {}
             }
@@ -123,7 +122,11 @@ impl Core {
     }
 
     fn function(&mut self, of: &str, name: &syn::Ident, place: &Place<'_>) {
-        self.functions.insert(format!("{of}::{name}"), place.file.to_path_buf());
+        self.functions.push((format!("{of}::{name}"), place.file.to_path_buf()));
+    }
+
+    fn type_named(&mut self, name: &syn::Ident, visibility: &syn::Visibility) {
+        *self.types.entry(name.to_string()).or_default() |= is_public(visibility);
     }
 
     fn module(&mut self, module: &syn::ItemMod, place: &Place<'_>) -> Outcome {
@@ -142,7 +145,10 @@ impl Core {
     }
 
     fn block(&mut self, block: &syn::ItemImpl, place: &Place<'_>) {
-        let for_type = head(&block.self_ty);
+        let mut for_type = head(&block.self_ty);
+        if block.generics.type_params().any(|parameter| parameter.ident == for_type) {
+            for_type = "_".into();
+        }
         let functions = block.items.iter().filter_map(|item| match item {
             syn::ImplItem::Fn(f) if is_inside(&f.attrs) => Some(f),
             _ => None,
@@ -178,21 +184,33 @@ impl Core {
         self.items(&items, place)
     }
 
-    /// All calls that the image must contain, and the file that asks for it.
-    fn wanted(&self) -> BTreeMap<String, &Path> {
-        let mut wanted: BTreeMap<_, _> =
+    /// All calls that the image must contain, and the file that asks for it. An error where two
+    /// files ask for the same: a call does not say in which of them its function stands.
+    fn wanted(&self) -> Outcome<BTreeMap<String, &Path>> {
+        let mut calls: Vec<_> =
             self.functions.iter().map(|(call, file)| (call.clone(), file.as_path())).collect();
         for Implementation { of_trait, for_type, functions, file } in &self.implementations {
-            // A name in capitals is a type of the core; other heads are built in.
-            let public = self.types.contains(for_type) || !for_type.starts_with(char::is_uppercase);
-            if self.traits.contains(of_trait) && public {
-                wanted.insert(format!("{}::<{for_type}>", snake_case(of_trait)), file);
-            } else if public && !FORMATTING.contains(&of_trait.as_str()) {
-                let calls = functions.iter().map(|name| format!("{for_type}::{name}"));
-                wanted.extend(calls.map(|call| (call, file.as_path())));
+            if self.types.get(for_type) == Some(&false) {
+                continue;
+            }
+            if self.traits.contains(of_trait) {
+                calls.push((format!("{}::<{for_type}>", snake_case(of_trait)), file));
+            } else if !FORMATTING.contains(&of_trait.as_str()) {
+                let names = functions.iter().map(|name| format!("{for_type}::{name}"));
+                calls.extend(names.map(|call| (call, file.as_path())));
             }
         }
-        wanted
+        let mut wanted = BTreeMap::new();
+        for (call, file) in calls {
+            if let Some(other) = wanted.insert(call.clone(), file).filter(|other| *other != file) {
+                return Err(format!(
+                    "{} and {} both have `{call}(..)`, which one call would count for; rename one",
+                    other.display(),
+                    file.display()
+                ));
+            }
+        }
+        Ok(wanted)
     }
 }
 
@@ -204,7 +222,7 @@ fn is_public(visibility: &syn::Visibility) -> bool {
 fn is_inside(attributes: &[syn::Attribute]) -> bool {
     !attributes.iter().filter(|a| a.path().is_ident("cfg")).any(|attribute| {
         let condition = attribute.meta.require_list().map(|list| list.tokens.to_string());
-        condition.is_ok_and(|condition| OUTSIDE.iter().any(|word| condition.contains(word)))
+        condition.is_ok_and(|condition| OUTSIDE.contains(&condition.as_str()))
     })
 }
 

@@ -40,9 +40,14 @@ impl Image {
         Ok(image)
     }
 
-    /// A symbol whose name contains one of `words`.
-    pub(super) fn symbol_with(&self, words: &[&str]) -> Option<&str> {
-        self.symbols.iter().map(String::as_str).find(|s| words.iter().any(|word| s.contains(word)))
+    /// A symbol whose name contains one of `words`. An error without symbols, where that none is
+    /// found would say nothing.
+    pub(super) fn symbol_with(&self, words: &[&str]) -> Outcome<Option<&str>> {
+        if self.symbols.is_empty() {
+            return Err("the image has no symbols to look through; link it without `strip`".into());
+        }
+        let mut symbols = self.symbols.iter().map(String::as_str);
+        Ok(symbols.find(|symbol| words.iter().any(|word| symbol.contains(word))))
     }
 
     /// `file:line:column` of each `core::panic::Location`: each call that panics has one, and only
@@ -83,10 +88,12 @@ mod tests {
             locations.extend(word.to_le_bytes());
         }
         let constants = vec![(0x1000, locations), (0x2000, b"/a/b.rs".to_vec())];
-        let image =
-            Image { code: 0, symbols: vec!["f".into(), "core_panicking_x".into()], constants };
+        let symbols = vec!["f".into(), "core_panicking_x".into()];
+        let mut image = Image { code: 0, symbols, constants };
         assert_eq!(image.panic_sites(), ["a/b.rs:12:5"]);
-        assert_eq!(image.symbol_with(&["malloc", "panicking"]), Some("core_panicking_x"));
-        assert_eq!(image.symbol_with(&["malloc"]), None);
+        assert_eq!(image.symbol_with(&["malloc", "panicking"]), Ok(Some("core_panicking_x")));
+        assert_eq!(image.symbol_with(&["malloc"]), Ok(None));
+        image.symbols.clear();
+        assert!(image.symbol_with(&["malloc"]).unwrap_err().contains("no symbols"));
     }
 }

@@ -6,7 +6,7 @@ fn wanted(core: &str) -> Result<Vec<String>, String> {
     let mut found = Core::default();
     let place = Place { file: Path::new("lib.rs"), folder: Path::new(""), module: "root" };
     found.items(&syn::parse_file(core).unwrap().items, &place)?;
-    Ok(found.wanted().into_keys().collect())
+    Ok(found.wanted()?.into_keys().collect())
 }
 
 fn calls(image: &str) -> Vec<String> {
@@ -70,6 +70,37 @@ fn tests_and_what_is_outside_are_not_wanted() {
         #[cfg(feature = \"defmt\")] impl defmt::Format for S { fn format(&self) {} } pub struct S;
         #[cfg(feature = \"micromath\")] pub fn b() {}";
     assert_eq!(wanted(text).unwrap(), ["root::b"]);
+    let text = "#[cfg(not(test))] pub fn a() {} #[cfg(any(test, unix))] pub fn b() {}
+        #[cfg(not(feature = \"defmt\"))] pub fn c() {} #[cfg(latest)] pub fn d() {}
+        #[cfg(feature=\"defmt\")] pub fn e() {}";
+    assert_eq!(wanted(text).unwrap(), ["root::a", "root::b", "root::c", "root::d"]);
+}
+
+#[test]
+fn only_private_types_are_exempt() {
+    let text = "pub trait Step { fn step(&self) {} } struct P; enum Q {}
+        impl Step for P {} impl Step for Q {} impl Default for Q { fn default() {} }
+        impl<A: Copy> Step for A {} impl Step for Wrapping<u8> {}
+        impl From<P> for Wrapping<u8> { fn from(p: P) -> Self {} }";
+    let expected = ["Step::step", "Wrapping::from", "step::<Wrapping>", "step::<_>"];
+    assert_eq!(wanted(text).unwrap(), expected);
+    let text = "mod a { struct S; } mod b { pub struct S; impl Default for S { fn default() {} } }";
+    assert_eq!(wanted(text).unwrap(), ["S::default"]);
+}
+
+#[test]
+fn one_name_in_two_files_is_refused() {
+    let mut core = Core::default();
+    let items = syn::parse_file("pub fn f() {}").unwrap().items;
+    for file in ["a/config.rs", "a/config.rs", "b/config.rs"] {
+        let place = Place { file: Path::new(file), folder: Path::new(""), module: "config" };
+        core.items(&items, &place).unwrap();
+        if file.starts_with('a') {
+            assert!(core.wanted().is_ok());
+        }
+    }
+    let error = core.wanted().unwrap_err();
+    assert!(error.starts_with("a/config.rs and b/config.rs both have `config::f(..)`"), "{error}");
 }
 
 #[test]
