@@ -203,7 +203,7 @@ fn exact<T: Real>(
                 sum.low = low;
             }
         }
-        for (((_, exponent), sum), out) in columns.iter().zip(&sums).zip(out) {
+        for (((_, exponent), sum), out) in columns.iter().zip(&mut sums).zip(out) {
             let exponent = newest.1.saturating_add(*exponent);
             *out =
                 sum.rounded() * f64::power_of_two(exponent.saturating_sub(2 * (EXACT_DIGITS - 1)));
@@ -280,13 +280,12 @@ impl Sum {
     }
 
     /// In float64, rounded once.
-    fn rounded(&self) -> f64 {
+    fn rounded(&mut self) -> f64 {
         if self.high == 0 {
             return self.low as f64;
         }
         // Two numbers of at most 53 bits, up to 2^45 products: only their sum is rounded.
-        let mut folded = *self;
-        folded.fold();
-        folded.high as f64 * Self::UNIT as f64 + folded.low as f64
+        self.fold();
+        self.high as f64 * Self::UNIT as f64 + self.low as f64
     }
 }
