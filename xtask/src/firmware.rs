@@ -1,13 +1,14 @@
 //! The examples in `firmware/`: each is built in release, runs on its machines as `cargo run` would
-//! have it, and must print its `expected.txt` exactly; the programs are deterministic.
+//! have it, and must print its `expected.txt` exactly; the programs are deterministic. Copied out as the README
+//! says, it must build too.
 
 use crate::machine::{self, MACHINES, Machine};
 use crate::toolchain::Toolchain;
 use crate::workspace::{Outcome, Workspace, output, run};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
-use std::fs;
 use std::iter::zip;
 use std::path::Path;
+use std::{fs, io};
 
 /// An example.
 #[derive(Debug)]
@@ -98,7 +99,55 @@ pub(crate) fn check(workspace: &Workspace, example: &Example, machine: &Machine)
         printed.push('\n');
     })?;
     compare(&printed, &read(&folder.join("expected.txt"))?)?;
-    example.host.map_or(Ok(()), |host| same_on_host(workspace, host, &printed))
+    example.host.map_or(Ok(()), |host| same_on_host(workspace, host, &printed))?;
+    build_copy(workspace, example, &toolchain, machine.target)
+}
+
+/// Builds a copy of the example, made as the README tells a user to. The target folder is the usual
+/// one, so that only the copied packages are built anew.
+fn build_copy(
+    workspace: &Workspace,
+    example: &Example,
+    toolchain: &Toolchain,
+    target: &str,
+) -> Outcome {
+    let firmware = workspace.root.join("firmware");
+    let copies = workspace.target_dir.join("copied");
+    let copy = copies.join(example.name);
+    for package in [example.name, "sensor"] {
+        copy_folder(&firmware.join(package), &copies.join(package))
+            .map_err(|e| format!("firmware/{package}, copied to {}: {e}", copies.display()))?;
+        let manifest = copies.join(package).join("Cargo.toml");
+        // A literal string of TOML has no escapes, as the path of a Windows user needs.
+        let core = format!("'{}'", workspace.root.join("aadl-core").display());
+        write(&manifest, &read(&manifest)?.replace("\"../../aadl-core\"", &core))?;
+    }
+    let readme = read(&workspace.root.join("README.md"))?;
+    let added = readme.split("```").find_map(|block| block.strip_prefix("toml\n"));
+    let added = added.ok_or("README.md has no block of toml for a copy's Cargo.toml")?;
+    let manifest = copy.join("Cargo.toml");
+    write(&manifest, &format!("{}\n{added}", read(&manifest)?))?;
+    write(&copy.join("Cargo.lock"), &read(&firmware.join("Cargo.lock"))?)?;
+    let arguments = ["build", "--quiet", "--release", "--target", target];
+    run(toolchain.cargo(workspace, arguments).current_dir(copy))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy_folder(&from, &to)?;
+        } else {
+            fs::copy(from, to)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Outcome {
+    fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 fn read(path: &Path) -> Outcome<String> {
