@@ -113,23 +113,23 @@ fn build_copy(
 ) -> Outcome {
     let firmware = workspace.root.join("firmware");
     let copies = workspace.target_dir.join("copied");
-    let copy = copies.join(example.name);
     for package in [example.name, "sensor"] {
         copy_folder(&firmware.join(package), &copies.join(package))
             .map_err(|e| format!("firmware/{package}, copied to {}: {e}", copies.display()))?;
         let manifest = copies.join(package).join("Cargo.toml");
-        // A literal string of TOML has no escapes, as the path of a Windows user needs.
-        let core = format!("'{}'", workspace.root.join("aadl-core").display());
-        write(&manifest, &read(&manifest)?.replace("\"../../aadl-core\"", &core))?;
+        // JSON's string is TOML's basic one: backslashes and quotes of a path are escaped.
+        let core = serde_json::Value::from(workspace.root.join("aadl-core").to_string_lossy());
+        write(&manifest, &read(&manifest)?.replace("\"../../aadl-core\"", &core.to_string()))?;
     }
     let readme = read(&workspace.root.join("README.md"))?;
     let added = readme.split("```").find_map(|block| block.strip_prefix("toml\n"));
     let added = added.ok_or("README.md has no block of toml for a copy's Cargo.toml")?;
+    let copy = copies.join(example.name);
     let manifest = copy.join("Cargo.toml");
     write(&manifest, &format!("{}\n{added}", read(&manifest)?))?;
     write(&copy.join("Cargo.lock"), &read(&firmware.join("Cargo.lock"))?)?;
-    let arguments = ["build", "--quiet", "--release", "--target", target];
-    run(toolchain.cargo(workspace, arguments).current_dir(copy))
+    let arguments = ["build", "--quiet", "--release", "--target", target, "--manifest-path"];
+    run(toolchain.cargo(workspace, arguments).arg(manifest))
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
