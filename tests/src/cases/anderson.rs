@@ -250,7 +250,7 @@ pub(super) fn unregularized<K: Kernels>(trace: &mut Trace<'_>) -> Outcome {
 
 /// More columns than one call of a kernel takes.
 pub(super) fn deep<K: Kernels>(trace: &mut Trace<'_>) -> Outcome {
-    let run = run::<K, f32, 20>(trace, &Config { frequency: 5, ..Config::DEFAULT }, 45, &mut [])?;
+    let run = run::<K, f32, 14>(trace, &Config { frequency: 5, ..Config::DEFAULT }, 45, &mut [])?;
     ensure!(run.residual < 1e-5);
     Ok(())
 }
