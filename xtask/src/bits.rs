@@ -83,11 +83,10 @@ pub(crate) fn on_machine(workspace: &Workspace, machine: &'static Machine) -> Ro
         machine.provide(workspace)?;
         let toolchain = Toolchain::find(workspace, machine.target)?;
         println!("{}: {toolchain}", machine.target);
-        let runner = machine::runner(machine)?;
         let mut command = |arguments: &[&str]| {
-            let fixed = ["test", "--config", &runner, "--target", machine.target];
-            let fixed = fixed.into_iter().chain(PACKAGE).chain(["--"]);
-            toolchain.cargo(workspace, fixed.chain(arguments.iter().copied()))
+            let fixed = ["test", "--target", machine.target].into_iter().chain(PACKAGE);
+            let all = fixed.chain(["--"]).chain(arguments.iter().copied());
+            workspace.run_on(machine, toolchain.cargo(workspace, all))
         };
         let mut tally = tally(workspace, &mut command)?;
         for name in &tally.failed {

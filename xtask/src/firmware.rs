@@ -80,12 +80,11 @@ pub(crate) fn check(workspace: &Workspace, example: &Example, machine: &Machine)
     }
     machine.provide(workspace)?;
     let toolchain = Toolchain::find(workspace, machine.target)?;
-    let runner = machine::runner(machine)?;
     let manifest = format!("firmware/{}/Cargo.toml", example.name);
     let cargo = |subcommand| {
         let arguments = [subcommand, "--quiet", "--release", "--locked", "--manifest-path"];
-        let rest = [manifest.as_str(), "--target", machine.target, "--config", &runner];
-        toolchain.cargo(workspace, arguments.into_iter().chain(rest))
+        let rest = [manifest.as_str(), "--target", machine.target];
+        workspace.run_on(machine, toolchain.cargo(workspace, arguments.into_iter().chain(rest)))
     };
     run(&mut cargo("build"))?;
     let built = toolchain.target_dir(workspace).join(machine.target).join("release");

@@ -13,10 +13,12 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// Cargo's target folder, wherever the user has put it.
     pub(crate) target_dir: PathBuf,
+    /// This program.
+    pub(crate) program: PathBuf,
 }
 
 impl Workspace {
-    /// Finds both.
+    /// Finds them.
     pub(crate) fn locate() -> Outcome<Self> {
         // `cargo run` and `cargo test` say which clone was meant, even where the program was copied
         // along with it and not built anew. As cargo's runner, it is told of another package.
@@ -28,7 +30,7 @@ impl Workspace {
         let program = env::current_exe().map_err(|e| format!("own path unknown: {e}"))?;
         let target_dir =
             program.ancestors().nth(2).ok_or("own path has no target folder")?.to_path_buf();
-        Ok(Self { root, target_dir })
+        Ok(Self { root, target_dir, program })
     }
 
     /// A command in the root folder, without standard input.
