@@ -35,6 +35,8 @@ pub mod least_squares;
 
 pub mod anderson;
 
+pub mod multisecant;
+
 pub mod average;
 
 pub mod optim;

@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 
 use aadl_core::anderson::{AndersonMut, Memory, State};
 use aadl_core::history::MAX_DEPTH;
-use aadl_core::kernels::{Kernels, Portable};
+use aadl_core::kernels::{Column, Kernels, Portable};
+use aadl_core::multisecant::{self, MultisecantMut};
 use aadl_core::optim::Accelerators;
 use aadl_core::{Error, Real};
 
@@ -88,5 +89,79 @@ impl<T: Real, K: Kernels> Accelerators<T> for AndersonVec<T, K> {
 
     fn get(&mut self, group: usize) -> Option<AndersonMut<'_, T, K>> {
         (group == 0).then(|| self.view())
+    }
+}
+
+/// The learning-rate-free engine of the core on heap memory.
+///
+/// ```
+/// use aadl_core::multisecant::Config;
+/// use aadl_host::owned::MultisecantVec;
+/// let mut engine = MultisecantVec::<i16>::new(2, 5)?;
+/// let (mut x, mut gradient) = (vec![3.0f32, -1.0], vec![0.0; 2]);
+/// for _ in 0..20 {
+///     gradient.copy_from_slice(&[2.0 * x[0], 20.0 * x[1]]);
+///     let loss = x[0] * x[0] + 10.0 * x[1] * x[1];
+///     engine.view().tell(&Config::DEFAULT, &mut x, loss, &mut gradient)?;
+///     engine.view().ask(&Config::DEFAULT, &mut x)?;
+/// }
+/// assert!(x[0].abs() < 1e-6 && x[1].abs() < 1e-6);
+/// # Ok::<(), aadl_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MultisecantVec<C = i16, K = Portable> {
+    n: usize,
+    depth: usize,
+    steps: Vec<C>,
+    changes: Vec<C>,
+    point: Vec<f32>,
+    gradient: Vec<f32>,
+    squares: Vec<f32>,
+    rows: Vec<f32>,
+    exponents: Vec<i16>,
+    pivots: Vec<u16>,
+    state: multisecant::State,
+    kernels: PhantomData<K>,
+}
+
+impl<C: Column, K: Kernels> MultisecantVec<C, K> {
+    /// An engine for `n` parameters with `depth` pairs.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where `depth` is not in `1..=32`.
+    pub fn new(n: usize, depth: usize) -> Result<Self, Error> {
+        if !(1..=MAX_DEPTH).contains(&depth) {
+            return Err(Error::Config { field: "depth", requires: "1 <= depth <= 32" });
+        }
+        Ok(Self {
+            n,
+            depth,
+            steps: vec![C::ZERO; (n + STAGGER).saturating_mul(depth)],
+            changes: vec![C::ZERO; (n + STAGGER).saturating_mul(depth)],
+            point: vec![0.0; n],
+            gradient: vec![0.0; n],
+            squares: vec![0.0; 3 * depth * depth],
+            rows: vec![0.0; 7 * depth],
+            exponents: vec![0; 2 * depth],
+            pivots: vec![0; depth],
+            state: multisecant::State::new(),
+            kernels: PhantomData,
+        })
+    }
+
+    /// The engine itself.
+    pub fn view(&mut self) -> MultisecantMut<'_, C, K> {
+        let memory = multisecant::Memory {
+            steps: &mut self.steps,
+            changes: &mut self.changes,
+            point: &mut self.point,
+            gradient: &mut self.gradient,
+            squares: &mut self.squares,
+            rows: &mut self.rows,
+            exponents: &mut self.exponents,
+            pivots: &mut self.pivots,
+        };
+        MultisecantMut::new(self.n, self.depth, self.n + STAGGER, memory, &mut self.state)
+            .expect("the constructor has checked the depth and made the lengths")
     }
 }

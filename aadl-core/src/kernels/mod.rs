@@ -15,8 +15,11 @@
 //! No CPU, lane width, thread count or static size may choose another order. Slices of one call
 //! must have the same length; of longer ones the rest is ignored.
 
+mod columns;
 mod dense;
 mod portable;
+
+pub use columns::{Column, Scaled};
 
 use crate::real::Real;
 
@@ -141,6 +144,49 @@ pub trait Kernels {
     fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) {
         for &(difference, b) in terms {
             portable::add_difference(x, difference, b);
+        }
+    }
+
+    /// Stores a difference as a column with this [`Column::exponent`].
+    fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) {
+        columns::quantise(x, exponent, out);
+    }
+
+    /// For each column, its inner products with the column `newest` and with `vector`, which is
+    /// first rounded to the digits of [`Column::Vector`] with its exponent. Integers are summed
+    /// exactly; the sum is rounded to float32.
+    ///
+    /// ```
+    /// use aadl_core::kernels::{Kernels, Portable, Scaled};
+    /// let column = Scaled { elements: &[64i8, 32], exponent: 0 }; // 1 and 1/2
+    /// let vector = Scaled { elements: &[2.0f32, 3.0], exponent: 1 };
+    /// let mut out = [[0.0; 2]];
+    /// Portable::column_dots(&[column], column, vector, &mut out);
+    /// assert_eq!(out, [[1.25, 3.5]]);
+    /// ```
+    fn column_dots<C: Column>(
+        columns: &[Scaled<'_, C>],
+        newest: Scaled<'_, C>,
+        vector: Scaled<'_, f32>,
+        out: &mut [[f32; 2]],
+    ) {
+        columns::dots(columns, newest, vector, out);
+    }
+
+    /// The squared norm of a column, summed as by [`Kernels::column_dots`].
+    ///
+    /// ```
+    /// use aadl_core::kernels::{Kernels, Portable, Scaled};
+    /// assert_eq!(Portable::column_norm2(Scaled { elements: &[64i8, 32], exponent: 0 }), 1.25);
+    /// ```
+    fn column_norm2<C: Column>(column: Scaled<'_, C>) -> f32 {
+        columns::norm2(column)
+    }
+
+    /// `x += sum_c b_c column_c`, element by element, the columns in order.
+    fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) {
+        for &(column, b) in terms {
+            columns::add_column(x, column, b);
         }
     }
 

@@ -1,0 +1,246 @@
+//! Quantised columns: vectors stored as integers of their own power-of-two scale, and the sums and
+//! products over them. Sums of integers are exact: no order, no rounding.
+
+use core::fmt::Debug;
+
+use super::{Difference, EXACT_DIGITS, GROUP};
+use crate::real::Real;
+
+/// Elements of the vector that [`dots`] keeps as integers, on the stack.
+const CHUNK: usize = 128;
+/// Elements between two folds of its sums.
+const FOLD: usize = 1 << 14;
+/// The smallest scale. Below it, where its inverse is no normal number, integers just get smaller.
+const SMALLEST: i32 = -100;
+/// `1.5 * 2^23`: added to a float32 below `2^22`, it leaves the nearest integer in the low bits.
+const ROUNDER: f32 = 12_582_912.0;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for i8 {}
+    impl Sealed for i16 {}
+    impl Sealed for f32 {}
+}
+
+/// How the elements of a column are stored: as `i8`, as `i16`, or as they are, `f32`. Sealed.
+///
+/// With `e` the exponent of the column ([`Column::exponent`]) and `D` its digits, an integer `k`
+/// stands for `k 2^(e + 1 - D)`. An `f32` column is stored unrounded; in inner products, its
+/// elements are cut to integers of 24 digits, as those of [`super::Gram::Exact`].
+///
+/// ```
+/// use aadl_core::kernels::{Column, Difference, Kernels, Portable, Scaled};
+/// let x = Difference { newer: &[0.75f32, -1.0, 0.3], older: &[0.0; 3] };
+/// let exponent = i8::exponent(Portable::max_difference(x));
+/// let mut elements = [0i8; 3];
+/// Portable::quantise(x, exponent, &mut elements);
+/// assert_eq!(elements, [48, -64, 19]); // in units of 1/64
+/// let mut back = [0.0; 3];
+/// Portable::add_columns(&mut back, &[(Scaled { elements: &elements, exponent }, 1.0)]);
+/// assert_eq!(back, [0.75, -1.0, 0.296875]);
+/// ```
+pub trait Column: sealed::Sealed + Copy + Default + Debug + Send + Sync + 'static {
+    /// Digits of the integers, the sign not counted.
+    const DIGITS: i32;
+    /// 0.
+    const ZERO: Self;
+    /// What the elements of a vector that is not stored become in inner products with a column.
+    type Vector: Column;
+
+    /// The element that stands for `x`, given how many units a 1 has.
+    fn quantise(x: f32, units: f32) -> Self;
+    /// The element as an integer, given how many units a 1 has.
+    fn integer(self, units: f32) -> i32;
+    /// The element as a number: of units, or `f32` itself.
+    fn value(self) -> f32;
+    /// What a 1 in [`Column::value`] stands for in a column with this exponent.
+    fn unit(exponent: i32) -> f32;
+
+    /// How many units a 1 has in a column with this exponent.
+    fn units(exponent: i32) -> f32 {
+        f32::power_of_two(Self::DIGITS - 1 - exponent)
+    }
+
+    /// The exponent of a column whose largest magnitude has these bits ([`Real::magnitude_bits`]):
+    /// the smallest `e >= -100` at which that magnitude, rounded, stays below `2^(e + 1)`.
+    fn exponent(largest: u32) -> i32 {
+        let half_unit = (1 << EXACT_DIGITS >> (Self::DIGITS + 1)) as u32;
+        <f32 as Real>::exponent(largest.saturating_add(half_unit)).max(SMALLEST)
+    }
+}
+
+macro_rules! integers {
+    ($t:ident) => {
+        impl Column for $t {
+            const DIGITS: i32 = $t::BITS as i32 - 1;
+            const ZERO: Self = 0;
+            type Vector = i16;
+
+            #[inline]
+            fn quantise(x: f32, units: f32) -> Self {
+                (x * units + ROUNDER).to_bits() as Self
+            }
+            #[inline]
+            fn integer(self, _: f32) -> i32 {
+                self.into()
+            }
+            #[inline]
+            fn value(self) -> f32 {
+                self.into()
+            }
+            #[inline]
+            fn unit(exponent: i32) -> f32 {
+                f32::power_of_two(exponent + 1 - Self::DIGITS)
+            }
+        }
+    };
+}
+
+integers!(i8);
+integers!(i16);
+
+impl Column for f32 {
+    const DIGITS: i32 = EXACT_DIGITS;
+    const ZERO: Self = 0.0;
+    type Vector = f32;
+
+    #[inline]
+    fn quantise(x: f32, _: f32) -> Self {
+        x
+    }
+    #[inline]
+    fn integer(self, units: f32) -> i32 {
+        (self * units).truncate()
+    }
+    #[inline]
+    fn value(self) -> f32 {
+        self
+    }
+    #[inline]
+    fn unit(_: i32) -> f32 {
+        1.0
+    }
+}
+
+/// A column with its exponent.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Scaled<'a, C> {
+    /// The elements.
+    pub elements: &'a [C],
+    /// Their [`Column::exponent`].
+    pub exponent: i32,
+}
+
+impl<C> Default for Scaled<'_, C> {
+    fn default() -> Self {
+        Self { elements: &[], exponent: 0 }
+    }
+}
+
+pub(super) fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) {
+    let units = C::units(exponent);
+    for ((newer, older), place) in x.newer.iter().zip(x.older).zip(out) {
+        *place = C::quantise(*newer - *older, units);
+    }
+}
+
+pub(super) fn norm2<C: Column>(column: Scaled<'_, C>) -> f32 {
+    let units = C::units(column.exponent);
+    let mut sum = Sum::default();
+    for chunk in column.elements.chunks(FOLD) {
+        sum.fold();
+        for element in chunk {
+            let element = element.integer(units);
+            sum.add(element, element);
+        }
+    }
+    sum.scaled(column.exponent - C::DIGITS, column.exponent - C::DIGITS)
+}
+
+pub(super) fn dots<C: Column>(
+    columns: &[Scaled<'_, C>],
+    newest: Scaled<'_, C>,
+    vector: Scaled<'_, f32>,
+    out: &mut [[f32; 2]],
+) {
+    let units = C::Vector::units(vector.exponent);
+    let units_newest = C::units(newest.exponent);
+    let mut integers = [C::Vector::ZERO; CHUNK];
+    for (columns, out) in columns.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
+        let mut sums = [[Sum::default(); 2]; GROUP];
+        for (part, vector) in vector.elements.chunks(CHUNK).enumerate() {
+            if part % (FOLD / CHUNK) == 0 {
+                sums.as_flattened_mut().iter_mut().for_each(Sum::fold);
+            }
+            let Some(integers) = integers.get_mut(..vector.len()) else { continue };
+            for (integer, x) in integers.iter_mut().zip(vector) {
+                *integer = C::Vector::quantise(*x, units);
+            }
+            let range = part * CHUNK..part * CHUNK + vector.len();
+            let Some(newest) = newest.elements.get(range.clone()) else { continue };
+            for (column, [first, second]) in columns.iter().zip(&mut sums) {
+                let units_column = C::units(column.exponent);
+                let Some(column) = column.elements.get(range.clone()) else { continue };
+                let (mut a, mut b) = (*first, *second);
+                for (element, (newest, integer)) in column.iter().zip(newest.iter().zip(&*integers))
+                {
+                    let element = element.integer(units_column);
+                    a.add(element, newest.integer(units_newest));
+                    b.add(element, integer.integer(units));
+                }
+                (*first, *second) = (a, b);
+            }
+        }
+        for ((column, [first, second]), out) in columns.iter().zip(&mut sums).zip(out) {
+            let exponent = column.exponent - C::DIGITS;
+            *out = [
+                first.scaled(exponent, newest.exponent - C::DIGITS),
+                second.scaled(exponent, vector.exponent - C::Vector::DIGITS),
+            ];
+        }
+    }
+}
+
+pub(super) fn add_column<C: Column>(x: &mut [f32], column: Scaled<'_, C>, b: f32) {
+    let b = b * C::unit(column.exponent);
+    for (x, element) in x.iter_mut().zip(column.elements) {
+        *x += b * element.value();
+    }
+}
+
+/// An exact sum of products: `high * 2^40 + low`.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    high: i64,
+    low: i64,
+}
+
+impl Sum {
+    const DIGITS: u32 = 40;
+
+    /// Wrapping says "no overflow check": between two folds there are at most 2^14 products, each
+    /// below 2^48.
+    #[inline(always)]
+    fn add(&mut self, a: i32, b: i32) {
+        self.low = self.low.wrapping_add(i64::from(a).wrapping_mul(i64::from(b)));
+    }
+
+    fn fold(&mut self) {
+        self.high = self.high.wrapping_add(self.low >> Self::DIGITS);
+        self.low &= (1 << Self::DIGITS) - 1;
+    }
+
+    /// Rounded to float32, times `2^(a + b + 2)`.
+    fn scaled(&mut self, a: i32, b: i32) -> f32 {
+        let sum = if self.high == 0 {
+            self.low as f32
+        } else {
+            // Two numbers of at most 53 bits, up to 2^45 products: rounded once to float64.
+            self.fold();
+            (self.high as f64 * (1u64 << Self::DIGITS) as f64 + self.low as f64) as f32
+        };
+        // One after the other: their product may be no normal number where the result is.
+        sum * f32::power_of_two(a + 1) * f32::power_of_two(b + 1)
+    }
+}

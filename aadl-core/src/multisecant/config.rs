@@ -1,0 +1,181 @@
+//! Settings of the multisecant engine.
+
+use crate::error::{Error, check_length};
+use crate::least_squares::Regularization;
+
+/// The most losses that [`Config::window`] can remember.
+pub const MAX_WINDOW: usize = 8;
+
+/// Limits of every parameter.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Bounds<'a> {
+    /// No limits.
+    #[default]
+    None,
+    /// The same two limits for all parameters.
+    Uniform {
+        /// The smallest value.
+        lower: f32,
+        /// The largest value, not below `lower`.
+        upper: f32,
+    },
+    /// Limits of each parameter.
+    Each {
+        /// The smallest values.
+        lower: &'a [f32],
+        /// The largest values, none below that in `lower`.
+        upper: &'a [f32],
+    },
+}
+
+impl Bounds<'_> {
+    /// The limits of parameter `i`: none where there are none.
+    pub(super) fn of(&self, i: usize) -> (f32, f32) {
+        match self {
+            Self::None => (f32::NEG_INFINITY, f32::INFINITY),
+            Self::Uniform { lower, upper } => (*lower, *upper),
+            Self::Each { lower, upper } => (
+                lower.get(i).copied().unwrap_or(f32::NEG_INFINITY),
+                upper.get(i).copied().unwrap_or(f32::INFINITY),
+            ),
+        }
+    }
+
+    pub(super) fn are_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// Checks the lengths.
+    pub(super) fn check(&self, n: usize) -> Result<(), Error> {
+        if let Self::Each { lower, upper } = self {
+            check_length("lower", n, lower.len())?;
+            check_length("upper", n, upper.len())?;
+        }
+        Ok(())
+    }
+}
+
+/// Settings of the multisecant engine. None of them is a learning rate, and none needs tuning: the
+/// defaults are those of the benchmarks. Pass them by reference at each call; changing them between
+/// two calls is allowed.
+///
+/// | field | default | range |
+/// |---|---|---|
+/// | `share` | 0.8 | `0 <= share <= 1` |
+/// | `threshold` | 0.15 | `0 <= threshold <= 1` |
+/// | `regularization` | `Relative(1e-7)` | `0 <= t < inf` |
+/// | `window` | 3 | 1 to 8 |
+/// | `backtracks` | 4 | any |
+/// | `first_step` | 1 | `0 < first_step < inf` |
+/// | `weight_decay` | 0 | `0 <= weight_decay < inf` |
+/// | `clip` | infinity | `clip > 0` |
+/// | `bounds` | none | `lower <= upper` |
+///
+/// ```
+/// use aadl_core::multisecant::{Bounds, Config};
+/// const CONFIG: Config =
+///     Config { bounds: Bounds::Uniform { lower: -1.0, upper: 1.0 }, ..Config::DEFAULT };
+/// const _: () = assert!(CONFIG.validate().is_ok()); // found out by the compiler
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Config<'a> {
+    /// How much of a step is L-BFGS's; the rest is the multisecant's.
+    pub share: f64,
+    /// Below this relative residual of the multisecant least squares, L-BFGS's share falls in
+    /// proportion to it: the pairs then know almost all of the Hessian that matters.
+    pub threshold: f64,
+    /// Tikhonov term of that least squares.
+    pub regularization: Regularization,
+    /// A point is accepted if its loss is at most the largest of this many accepted ones.
+    pub window: u8,
+    /// How often a step is shortened before the pairs are given up.
+    pub backtracks: u8,
+    /// Length of the first step along the gradient, where that is longer than 1.
+    pub first_step: f64,
+    /// `lambda`: `lambda/2 ||x||^2` is added to the loss and `lambda x` to the gradient.
+    pub weight_decay: f64,
+    /// A gradient with a larger norm is scaled down to this one (before the weight decay).
+    pub clip: f64,
+    /// Limits of the parameters.
+    pub bounds: Bounds<'a>,
+}
+
+impl Config<'static> {
+    /// The settings of the benchmarks.
+    pub const DEFAULT: Self = Self {
+        share: 0.8,
+        threshold: 0.15,
+        regularization: Regularization::Relative(1e-7),
+        window: 3,
+        backtracks: 4,
+        first_step: 1.0,
+        weight_decay: 0.0,
+        clip: f64::INFINITY,
+        bounds: Bounds::None,
+    };
+}
+
+impl Config<'_> {
+    /// Checks every field against its range.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first field out of range. NaN is out of every range.
+    pub const fn validate(&self) -> Result<(), Error> {
+        const fn check(ok: bool, field: &'static str, requires: &'static str) -> Result<(), Error> {
+            if ok { Ok(()) } else { Err(Error::Config { field, requires }) }
+        }
+        const fn natural(x: f64) -> bool {
+            x >= 0.0 && x.is_finite()
+        }
+        let ordered = match self.bounds {
+            Bounds::None => true,
+            Bounds::Uniform { lower, upper } => lower <= upper,
+            Bounds::Each { lower, upper } => {
+                let (mut i, mut ordered) = (0, true);
+                while i < lower.len() && i < upper.len() {
+                    ordered = ordered && lower[i] <= upper[i];
+                    i += 1;
+                }
+                ordered
+            }
+        };
+        let checks = [
+            check(self.share >= 0.0 && self.share <= 1.0, "share", "0 <= share <= 1"),
+            check(
+                self.threshold >= 0.0 && self.threshold <= 1.0,
+                "threshold",
+                "0 <= threshold <= 1",
+            ),
+            self.regularization.validate(),
+            check(
+                self.window >= 1 && self.window as usize <= MAX_WINDOW,
+                "window",
+                "1 <= window <= 8",
+            ),
+            check(
+                natural(self.first_step) && self.first_step > 0.0,
+                "first_step",
+                "0 < first_step < inf",
+            ),
+            check(natural(self.weight_decay), "weight_decay", "0 <= weight_decay < inf"),
+            check(self.clip > 0.0, "clip", "clip > 0"),
+            check(ordered, "bounds", "lower <= upper"),
+        ];
+        let mut i = 0;
+        while i < checks.len() {
+            if checks[i].is_err() {
+                return checks[i];
+            }
+            i += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Default for Config<'static> {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

@@ -1,0 +1,399 @@
+//! The algorithm, on borrowed memory.
+
+use core::marker::PhantomData;
+
+use crate::error::{Error, check_length};
+use crate::history::{MAX_DEPTH, Ring};
+use crate::kernels::{Column, Difference, GROUP, Kernels, Portable, Scaled};
+use crate::math::sqrt;
+use crate::multisecant::direction::{self, Settings};
+use crate::multisecant::outcome::bump;
+use crate::multisecant::pairs::Pairs;
+use crate::multisecant::small::SmallMemory;
+use crate::multisecant::state::Direction;
+use crate::multisecant::{Asked, Config, Memory, Reason, State, Told};
+
+/// `theta` stays within this factor of that of the first step.
+const THETA_RANGE: f32 = 1e3;
+/// What `theta` is divided by when the pairs are given up.
+const THETA_CUT: f32 = 10.0;
+/// A step after a loss or gradient that is not finite is this much of the one before.
+const RETREAT: f32 = 0.1;
+
+/// Training from losses and gradients: the engine itself, which borrows its memory. See the
+/// [module](super).
+#[derive(Debug)]
+pub struct MultisecantMut<'a, C, K = Portable> {
+    pairs: Pairs<'a, C>,
+    small: SmallMemory<'a>,
+    point: &'a mut [f32],
+    gradient: &'a mut [f32],
+    state: &'a mut State,
+    kernels: PhantomData<K>,
+}
+
+impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
+    /// An engine for `n` numbers with `depth` pairs, `1 <= depth <= 32`, in columns `stride` elements
+    /// apart.
+    ///
+    /// # Errors
+    /// [`Error::Config`] of `depth` or `stride`; [`Error::Length`] of what is too short in `memory`.
+    pub fn new(
+        n: usize,
+        depth: usize,
+        stride: usize,
+        memory: Memory<'a, C>,
+        state: &'a mut State,
+    ) -> Result<Self, Error> {
+        if !(1..=MAX_DEPTH).contains(&depth) {
+            return Err(Error::Config { field: "depth", requires: "1 <= depth <= 32" });
+        }
+        if stride < n {
+            return Err(Error::Config { field: "stride", requires: "stride >= n" });
+        }
+        let columns = (depth - 1).saturating_mul(stride).saturating_add(n);
+        for (what, found, expected) in [
+            ("steps", memory.steps.len(), columns),
+            ("changes", memory.changes.len(), columns),
+            ("point", memory.point.len(), n),
+            ("gradient", memory.gradient.len(), n),
+            ("squares", memory.squares.len(), 3 * depth * depth),
+            ("rows", memory.rows.len(), 7 * depth),
+            ("exponents", memory.exponents.len(), 2 * depth),
+            ("pivots", memory.pivots.len(), depth),
+        ] {
+            if found < expected {
+                return Err(Error::Length { what, expected, found });
+            }
+        }
+        if !state.ring.fits(depth) {
+            return Err(Error::Config { field: "depth", requires: "that of the state" });
+        }
+        Ok(Self::assemble(n, depth, stride, memory, state))
+    }
+
+    /// [`MultisecantMut::new`] of what is known to fit.
+    pub(super) fn assemble(
+        n: usize,
+        depth: usize,
+        stride: usize,
+        memory: Memory<'a, C>,
+        state: &'a mut State,
+    ) -> Self {
+        let Memory { steps, changes, point, gradient, squares, rows, exponents, pivots } = memory;
+        Self {
+            pairs: Pairs { n, depth, stride, steps, changes, exponents },
+            small: SmallMemory { depth, squares, rows, pivots },
+            point,
+            gradient,
+            state,
+            kernels: PhantomData,
+        }
+    }
+
+    /// What is kept between two calls, but for the numbers.
+    pub fn state(&self) -> &State {
+        self.state
+    }
+
+    /// Forgets everything.
+    pub fn reset(&mut self) {
+        *self.state = State::new();
+    }
+
+    /// The loss is now one of other data (a replay buffer has changed): the next loss and gradient
+    /// told replace those of the point accepted last, without a comparison. The pairs stay: they
+    /// are of a curvature that changes slowly. Tell them at that point: [`MultisecantMut::ask`]
+    /// gives it until then.
+    pub fn data_changed(&mut self) {
+        self.state.stale = true;
+    }
+
+    /// Takes the loss and the gradient at `x`, decides about them, and leaves in `x` the point
+    /// accepted last, to the bit: `x` itself, or the one before. In `gradient` stays the gradient of
+    /// what is minimised: clipped, with the weight decay.
+    ///
+    /// Work: one pass over the pairs.
+    ///
+    /// # Errors
+    /// [`Error::Length`] of `x`, `gradient` or the bounds, [`Error::Config`]; [`Error::NonFinite`] of
+    /// a loss or gradient at the first point, from where there is no way back, and of `x`. Nothing
+    /// has changed then.
+    pub fn tell(
+        &mut self,
+        config: &Config<'_>,
+        x: &mut [f32],
+        loss: f32,
+        gradient: &mut [f32],
+    ) -> Result<Told, Error> {
+        self.check(config, x)?;
+        check_length("gradient", self.pairs.n, gradient.len())?;
+        if let Some(index) = crate::kernels::first_non_finite(x) {
+            return Err(Error::NonFinite { what: "x", index });
+        }
+        let fresh = !self.state.started || self.state.stale;
+        if fresh {
+            if !loss.is_finite() {
+                return Err(Error::NonFinite { what: "loss", index: 0 });
+            }
+            if let Some(index) = crate::kernels::first_non_finite(gradient) {
+                return Err(Error::NonFinite { what: "gradient", index });
+            }
+        }
+        bump(&mut self.state.stats.evaluations);
+        let (loss, gradient2) = regularize::<K>(config, x, loss, gradient);
+        if !loss.is_finite() || !gradient2.is_finite() {
+            if fresh {
+                return Err(Error::NonFinite { what: "loss", index: 0 });
+            }
+            let reason =
+                if loss.is_finite() { Reason::NonFiniteGradient } else { Reason::NonFiniteLoss };
+            self.state.length *= RETREAT;
+            return Ok(self.take_back(config, x, reason));
+        }
+        if !fresh && loss > self.state.largest_loss(config.window) {
+            self.state.length *= shortening(self.state, loss);
+            return Ok(self.take_back(config, x, Reason::Loss));
+        }
+
+        let pair = if fresh {
+            None
+        } else {
+            let step = Difference { newer: x, older: self.point };
+            let change = Difference { newer: gradient, older: self.gradient };
+            self.pairs.append::<K>(&mut self.state.ring, step, change)
+        };
+        copy(self.point, x);
+        copy(self.gradient, gradient);
+        bump(&mut self.state.stats.accepted);
+        if !self.state.started {
+            let norm = sqrt(gradient2) as f32;
+            let first = config.first_step as f32;
+            self.state.first_theta = if norm > 1.0 { first / norm } else { first };
+            self.state.theta = self.state.first_theta;
+        }
+        if fresh {
+            self.state.accepted = 0;
+            self.state.started = true;
+            self.state.stale = false;
+        }
+        self.state.accept(loss);
+        self.state.gradient2 = gradient2 as f32;
+        self.multiply(config, x, pair);
+        Ok(if fresh { Told::Started } else { Told::Accepted })
+    }
+
+    /// Puts the point to evaluate next in `x`. Asked again without a [`MultisecantMut::tell`], it
+    /// gives the same point.
+    ///
+    /// Work: a solve, and one pass over the pairs.
+    ///
+    /// # Errors
+    /// [`Error::Length`] of `x` or the bounds, [`Error::Config`].
+    pub fn ask(&mut self, config: &Config<'_>, x: &mut [f32]) -> Result<Asked, Error> {
+        self.check(config, x)?;
+        if !self.state.started {
+            return Ok(Asked::Start);
+        }
+        if self.state.stale {
+            copy(x, self.point);
+            return Ok(Asked::Start);
+        }
+        let asked = match self.state.direction {
+            Direction::Found(_) if self.state.shortened > 0 => Asked::Shortened,
+            Direction::Found(asked) => asked,
+            Direction::Wanted => {
+                let asked = self.find_direction(config);
+                self.state.direction = Direction::Found(asked);
+                asked
+            }
+        };
+        self.combine(config, x);
+        let moved = x.iter().zip(&*self.point).any(|(x, point)| x != point);
+        Ok(if moved { asked } else { Asked::Stationary })
+    }
+
+    fn check(&self, config: &Config<'_>, x: &[f32]) -> Result<(), Error> {
+        config.validate()?;
+        check_length("x", self.pairs.n, x.len())?;
+        config.bounds.check(self.pairs.n)
+    }
+
+    /// Restores the point accepted last, and gives the pairs up where it has been shortened enough.
+    fn take_back(&mut self, config: &Config<'_>, x: &mut [f32], reason: Reason) -> Told {
+        copy(x, self.point);
+        let state = &mut *self.state;
+        state.shortened = state.shortened.saturating_add(1);
+        if state.shortened > config.backtracks {
+            state.ring = Ring::new();
+            state.theta /= THETA_CUT;
+            state.first_theta = state.first_theta.min(state.theta);
+            state.length = 1.0;
+            state.shortened = 0;
+            state.direction = Direction::Wanted;
+            bump(&mut state.stats.restarts);
+        }
+        state.stats.reject(reason)
+    }
+
+    /// Pass one: the products of all pairs with the newest change and with the gradient. `x` is the
+    /// accepted point before and after, and scratch in between.
+    fn multiply(&mut self, config: &Config<'_>, x: &mut [f32], pair: Option<usize>) {
+        let window = self.pairs.window(&self.state.ring);
+        let Some(newest) = window.last().map(|slot| usize::from(*slot)) else { return };
+        let bounded = !config.bounds.are_none();
+        if bounded {
+            // The gradient without the elements that push against a bound.
+            for (i, (x, gradient)) in x.iter_mut().zip(&*self.gradient).enumerate() {
+                *x = if blocked(config, i, *x, *gradient) { 0.0 } else { *gradient };
+            }
+            self.state.gradient2 = K::dot_wide(x, x) as f32;
+        }
+        let elements = if bounded { &*x } else { &*self.gradient };
+        let exponent = C::Vector::exponent(K::max_magnitude(elements));
+        let gradient = Scaled { elements, exponent };
+        let mut products = self.small.products();
+        for slots in window.chunks(GROUP / 2) {
+            let mut columns = heapless::Vec::<_, GROUP>::new();
+            for slot in slots.iter().map(|slot| usize::from(*slot)) {
+                // Never full: two columns for each slot of half a group.
+                let _ = columns.push(self.pairs.step(slot));
+                let _ = columns.push(self.pairs.change(slot));
+            }
+            let mut dots = [[0.0; 2]; GROUP];
+            K::column_dots(&columns, self.pairs.change(newest), gradient, &mut dots);
+            let (dots, _) = dots.as_chunks::<2>();
+            for (slot, [step, change]) in slots.iter().zip(dots) {
+                products.set_row((*slot).into(), newest, *step, *change);
+            }
+        }
+        if let Some(slot) = pair {
+            products.set_step(slot, K::column_norm2(self.pairs.step(slot)));
+            if let Some(theta) = direction::long_step(&products, slot) {
+                let first = self.state.first_theta;
+                self.state.theta = theta.max(first / THETA_RANGE).min(first * THETA_RANGE);
+            }
+        }
+        if bounded {
+            copy(x, self.point);
+        }
+    }
+
+    fn find_direction(&mut self, config: &Config<'_>) -> Asked {
+        let window = self.pairs.window(&self.state.ring);
+        let State { theta, gradient2, .. } = *self.state;
+        let (products, mut d, mut scratch) = self.small.parts(window.len());
+        d.follow_gradient(theta);
+        let mut slope = 0.0;
+        if !window.is_empty() {
+            let settings = Settings {
+                share: config.share as f32,
+                threshold: config.threshold as f32,
+                regularization: config.regularization,
+                theta,
+                gradient2,
+            };
+            let dropped = direction::blend(&products, &window, &settings, &mut d, &mut scratch);
+            let count = &mut self.state.stats.columns_dropped;
+            *count = count.saturating_add(dropped as u32);
+            slope = d.slope(&products, &window, gradient2);
+        }
+        let descends = slope < 0.0 && slope.is_finite();
+        if !descends {
+            d.follow_gradient(theta);
+            slope = -theta * gradient2;
+            bump(&mut self.state.stats.gradient_steps);
+        }
+        self.state.gradient = d.gradient;
+        self.state.slope = slope;
+        if descends { Asked::Pairs } else { Asked::Gradient }
+    }
+
+    /// Pass two: the point that is `length` times the direction away from the accepted one.
+    fn combine(&mut self, config: &Config<'_>, x: &mut [f32]) {
+        let window = self.pairs.window(&self.state.ring);
+        let State { length, gradient, .. } = *self.state;
+        for (x, g) in x.iter_mut().zip(&*self.gradient) {
+            *x = (length * gradient) * *g;
+        }
+        let (_, d, _) = self.small.parts(window.len());
+        let (slots, _) = (window.chunks(GROUP / 2), ());
+        let coefficients = d.steps.chunks(GROUP / 2).zip(d.changes.chunks(GROUP / 2));
+        for (slots, (steps, changes)) in slots.zip(coefficients) {
+            let mut terms = heapless::Vec::<_, GROUP>::new();
+            for (slot, (step, change)) in slots.iter().zip(steps.iter().zip(changes)) {
+                let slot = usize::from(*slot);
+                let _ = terms.push((self.pairs.step(slot), length * *step));
+                let _ = terms.push((self.pairs.change(slot), length * *change));
+            }
+            K::add_columns(x, &terms);
+        }
+        for (i, (x, (g, point))) in
+            x.iter_mut().zip(self.gradient.iter().zip(&*self.point)).enumerate()
+        {
+            let (lower, upper) = config.bounds.of(i);
+            *x = if blocked(config, i, *point, *g) {
+                *point
+            } else {
+                (*point + *x).max(lower).min(upper)
+            };
+        }
+        if !K::all_finite(x) {
+            // Too far for float32. Evaluated once more, the accepted point leads on from there.
+            copy(x, self.point);
+        }
+    }
+}
+
+/// Applies clipping and weight decay. Returns the loss and the squared norm of the gradient.
+fn regularize<K: Kernels>(
+    config: &Config<'_>,
+    x: &[f32],
+    loss: f32,
+    gradient: &mut [f32],
+) -> (f32, f64) {
+    let mut norm2 = K::dot_wide(gradient, gradient);
+    if config.clip < f64::INFINITY && norm2.is_finite() && norm2 > config.clip * config.clip {
+        let factor = (config.clip / sqrt(norm2)) as f32;
+        for g in &mut *gradient {
+            *g *= factor;
+        }
+        norm2 = K::dot_wide(gradient, gradient);
+    }
+    if config.weight_decay == 0.0 {
+        return (loss, norm2);
+    }
+    K::axpy(gradient, config.weight_decay as f32, x);
+    let penalty = 0.5 * config.weight_decay * K::dot_wide(x, x);
+    ((f64::from(loss) + penalty) as f32, K::dot_wide(gradient, gradient))
+}
+
+/// How much of a step that led to `loss` to go: the minimum of the parabola through both losses
+/// with the slope at the beginning, between a tenth and a half.
+fn shortening(state: &State, loss: f32) -> f32 {
+    let before = state.loss().unwrap_or(loss);
+    let slope = state.slope * state.length;
+    let rise = (loss - before) - slope;
+    let minimum = -0.5 * slope / rise;
+    // NaN counts as a tenth.
+    if minimum >= 0.5 {
+        0.5
+    } else if minimum > RETREAT {
+        minimum
+    } else {
+        RETREAT
+    }
+}
+
+/// Whether a step against the gradient would only push element `i` against a bound.
+fn blocked(config: &Config<'_>, i: usize, point: f32, gradient: f32) -> bool {
+    let (lower, upper) = config.bounds.of(i);
+    (point <= lower && gradient > 0.0) || (point >= upper && gradient < 0.0)
+}
+
+/// `copy_from_slice` without its panic: the lengths are equal wherever this is called.
+fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
