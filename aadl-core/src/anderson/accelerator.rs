@@ -5,9 +5,10 @@
 //! one row of the Gram matrix; (4) where an acceleration is due, solves for the weights and
 //! combines; (5) asks the safeguard. Memory passes: the history is read for the row and again, only
 //! the iterates with weight, for the combination: once each by kernels that take the columns of a
-//! call together; the portable ones go through the columns one by one, two iterates with each. The
-//! new iterate is read three times before: for what is not finite, and, with the iterate before it,
-//! for the scale and the norm of its residual.
+//! call together; the portable ones go through the columns one by one, two iterates with each, or
+//! for the row three with two that follow each other in a chain. The new iterate is read three times
+//! before: for what is not finite, and, with the iterate before it, for the scale and the norm of
+//! its residual.
 //!
 //! Deviations from the textbook:
 //!
