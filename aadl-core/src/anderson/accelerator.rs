@@ -360,17 +360,24 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
 
         let window = self.state.ring.residuals(self.depth);
         let others = window.split_last().map_or(&[][..], |(_, others)| others);
+        let (n, depth, stride) = (self.n, self.depth, self.stride);
+        let Memory { iterates, gram: matrix, work, exponents, .. } = &mut self.memory;
+        let residual = |slot: usize| {
+            let iterate = |slot| column(iterates, stride, n, slot);
+            let difference =
+                Difference { newer: iterate(slot), older: iterate(preceding(slot, depth)) };
+            (difference, exponents.get(slot).copied().unwrap_or(0).into())
+        };
         for group in others.chunks(GROUP) {
-            let mut dots = [0.0; GROUP];
-            {
-                let mut columns = heapless::Vec::<_, GROUP>::new();
-                for other in group {
-                    let _ = columns.push(self.residual(usize::from(*other)));
-                }
-                K::gram_row(gram, self.residual(slot), &columns, &mut dots);
+            let mut columns = heapless::Vec::<_, GROUP>::new();
+            for other in group {
+                let _ = columns.push(residual(usize::from(*other)));
             }
-            for (other, dot) in group.iter().zip(&dots) {
-                self.gram().set(slot, usize::from(*other), *dot);
+            // `work` is free until the next solve, and its room is not on the stack.
+            let dots = work.get_mut(..group.len()).unwrap_or_default();
+            K::gram_row(gram, residual(slot), &columns, dots);
+            for (other, dot) in group.iter().zip(dots) {
+                GramMatrix::new(matrix, depth).set(slot, usize::from(*other), *dot);
             }
         }
     }
@@ -515,15 +522,6 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     /// The iterate in `slot`.
     fn iterate(&self, slot: usize) -> &[T] {
         column(self.memory.iterates, self.stride, self.n, slot)
-    }
-
-    /// The residual whose newer iterate is in `slot`, with its scale.
-    fn residual(&self, slot: usize) -> (Difference<'_, T>, i32) {
-        let difference = Difference {
-            newer: self.iterate(slot),
-            older: self.iterate(preceding(slot, self.depth)),
-        };
-        (difference, self.memory.exponents.get(slot).copied().unwrap_or(0).into())
     }
 
     fn store(&mut self, slot: usize, x: &[T]) {
