@@ -373,8 +373,9 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             for other in group {
                 let _ = columns.push(residual(usize::from(*other)));
             }
-            // `work` is free until the next solve, and its room is not on the stack.
-            let dots = work.get_mut(..group.len()).unwrap_or_default();
+            // Scratch until the next solve, which is not on the stack; the first half keeps weights.
+            let (_, scratch) = halves(work, depth);
+            let dots = scratch.get_mut(..group.len()).unwrap_or_default();
             K::gram_row(gram, residual(slot), &columns, dots);
             for (other, dot) in group.iter().zip(dots) {
                 GramMatrix::new(matrix, depth).set(slot, usize::from(*other), *dot);
