@@ -5,9 +5,10 @@
 //! one row of the Gram matrix; (4) where an acceleration is due, solves for the weights and
 //! combines; (5) asks the safeguard. Memory passes: the history is read for the row and again, only
 //! the iterates with weight, for the combination: once each by kernels that take the columns of a
-//! call together; the portable ones go through the columns one by one, two iterates with each. The
-//! new iterate is read three times before: for what is not finite, and, with the iterate before it,
-//! for the scale and the norm of its residual.
+//! call together; the portable ones go through the columns one by one, two iterates with each, or
+//! for the row three with two that follow each other in a chain. The new iterate is read three times
+//! before: for what is not finite, and, with the iterate before it, for the scale and the norm of
+//! its residual.
 //!
 //! Deviations from the textbook:
 //!
@@ -359,17 +360,25 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
 
         let window = self.state.ring.residuals(self.depth);
         let others = window.split_last().map_or(&[][..], |(_, others)| others);
+        let (n, depth, stride) = (self.n, self.depth, self.stride);
+        let Memory { iterates, gram: matrix, work, exponents, .. } = &mut self.memory;
+        let residual = |slot: usize| {
+            let iterate = |slot| column(iterates, stride, n, slot);
+            let difference =
+                Difference { newer: iterate(slot), older: iterate(preceding(slot, depth)) };
+            (difference, exponents.get(slot).copied().unwrap_or(0).into())
+        };
         for group in others.chunks(GROUP) {
-            let mut dots = [0.0; GROUP];
-            {
-                let mut columns = heapless::Vec::<_, GROUP>::new();
-                for other in group {
-                    let _ = columns.push(self.residual(usize::from(*other)));
-                }
-                K::gram_row(gram, self.residual(slot), &columns, &mut dots);
+            let mut columns = heapless::Vec::<_, GROUP>::new();
+            for other in group {
+                let _ = columns.push(residual(usize::from(*other)));
             }
-            for (other, dot) in group.iter().zip(&dots) {
-                self.gram().set(slot, usize::from(*other), *dot);
+            // Scratch until the next solve, which is not on the stack; the first half keeps weights.
+            let (_, scratch) = halves(work, depth);
+            let dots = scratch.get_mut(..group.len()).unwrap_or_default();
+            K::gram_row(gram, residual(slot), &columns, dots);
+            for (other, dot) in group.iter().zip(dots) {
+                GramMatrix::new(matrix, depth).set(slot, usize::from(*other), *dot);
             }
         }
     }
@@ -514,15 +523,6 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     /// The iterate in `slot`.
     fn iterate(&self, slot: usize) -> &[T] {
         column(self.memory.iterates, self.stride, self.n, slot)
-    }
-
-    /// The residual whose newer iterate is in `slot`, with its scale.
-    fn residual(&self, slot: usize) -> (Difference<'_, T>, i32) {
-        let difference = Difference {
-            newer: self.iterate(slot),
-            older: self.iterate(preceding(slot, self.depth)),
-        };
-        (difference, self.memory.exponents.get(slot).copied().unwrap_or(0).into())
     }
 
     fn store(&mut self, slot: usize, x: &[T]) {

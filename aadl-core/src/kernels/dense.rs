@@ -101,9 +101,11 @@ impl<T: Real> Layer<'_, T> {
         let (w, x): ([Row<'_, T>; O], [Row<'_, T>; S]) =
             (w.map(<[T]>::as_chunks), x.map(<[T]>::as_chunks));
         let mut sums = [bias; S];
+        // Chunks by reference: where loops are not unrolled, `memcpy` would copy them.
+        let zeros = [T::ZERO; DEPTH];
         for k in 0..self.inputs / DEPTH {
-            let w = w.map(|(chunks, _)| chunks.get(k).copied().unwrap_or_default());
-            let x = x.map(|(chunks, _)| chunks.get(k).copied().unwrap_or_default());
+            let w = w.map(|(chunks, _)| chunks.get(k).unwrap_or(&zeros));
+            let x = x.map(|(chunks, _)| chunks.get(k).unwrap_or(&zeros));
             for i in 0..DEPTH {
                 let turned: [T; O] = core::array::from_fn(|o| w[o][i]);
                 for (sums, x) in sums.iter_mut().zip(&x) {

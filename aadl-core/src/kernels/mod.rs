@@ -136,7 +136,7 @@ pub trait Kernels {
         columns: &[(Difference<'_, T>, i32)],
         out: &mut [f64],
     ) {
-        portable::gram_row(gram, newest, columns, out);
+        portable::gram_row(gram, &newest, columns, out);
     }
 
     /// `x += sum_c b_c (newer_c - older_c)` over at most [`GROUP`] terms, element by element, the

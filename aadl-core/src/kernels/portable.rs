@@ -11,8 +11,9 @@ const CHUNK: usize = if WIDE { 128 } else { 64 };
 /// Of these, how many an inner loop takes at a time: what a scalar core is spared to count, and all
 /// of them where the compiler makes vectors of the loop.
 const UNROLL: usize = if WIDE { CHUNK } else { 16 };
-/// Elements between two folds of its sums.
+/// Elements between two folds of its sums, into multiples of `2^FOLDED`.
 const FOLD: usize = 1 << 14;
+const FOLDED: u32 = 40;
 
 /// One block of a long reduction: the terms by chunks of lanes, and those left over.
 #[inline(always)]
@@ -39,27 +40,35 @@ fn cut<T>(x: &[T], n: usize) -> &[T] {
 
 /// A long reduction of a function of two slices.
 #[inline(always)]
-fn reduce<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A) -> A {
+fn reduce<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A + Copy) -> A {
+    // No block is -0, so that adding the only one to zero would not change it.
+    if a.len() <= BLOCK {
+        return reduce_block(a, b, term);
+    }
     let n = a.len().min(b.len());
     let (Some(mut a), Some(mut b)) = (a.get(..n), b.get(..n)) else { return A::ZERO };
     let mut total = A::ZERO;
-    while !a.is_empty() {
-        // Split at the same number, both are seen to be of one length: less to check than in chunks.
-        let n = a.len().min(BLOCK);
-        let (Some((block_a, rest_a)), Some((block_b, rest_b))) =
-            (a.split_at_checked(n), b.split_at_checked(n))
-        else {
-            break;
-        };
+    while let (Some((block_a, rest_a)), Some((block_b, rest_b))) =
+        (a.split_at_checked(BLOCK), b.split_at_checked(BLOCK))
+    {
+        total += reduce_block(block_a, block_b, term);
         (a, b) = (rest_a, rest_b);
-        let (chunks_a, tail_a) = block_a.as_chunks::<LANES>();
-        let (chunks_b, tail_b) = block_b.as_chunks::<LANES>();
-        total += block(
-            chunks_a.iter().zip(chunks_b).map(|(a, b)| core::array::from_fn(|l| term(a[l], b[l]))),
-            tail_a.iter().zip(tail_b).map(|(a, b)| term(*a, *b)),
-        );
     }
-    total
+    if a.is_empty() { total } else { total + reduce_block(a, b, term) }
+}
+
+/// One block of [`reduce`]. Not inlined: it is called from three places.
+#[inline(never)]
+fn reduce_block<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A) -> A {
+    // Cut at the same number, both are seen to be of one length: one count for both.
+    let n = a.len().min(b.len());
+    let (Some(a), Some(b)) = (a.get(..n), b.get(..n)) else { return A::ZERO };
+    let (chunks_a, tail_a) = a.as_chunks::<LANES>();
+    let (chunks_b, tail_b) = b.as_chunks::<LANES>();
+    block(
+        chunks_a.iter().zip(chunks_b).map(|(a, b)| core::array::from_fn(|l| term(a[l], b[l]))),
+        tail_a.iter().zip(tail_b).map(|(a, b)| term(*a, *b)),
+    )
 }
 
 pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
@@ -128,8 +137,8 @@ pub(super) fn max_difference<T: Real>(d: Difference<'_, T>) -> T::Bits {
 
 pub(super) fn gram_row<T: Real>(
     gram: Gram,
-    newest: (Difference<'_, T>, i32),
-    columns: &[(Difference<'_, T>, i32)],
+    newest: &Column<'_, T>,
+    columns: &[Column<'_, T>],
     out: &mut [f64],
 ) {
     match gram {
@@ -142,6 +151,7 @@ pub(super) fn gram_row<T: Real>(
     }
 }
 
+#[inline(never)]
 fn wide<T: Real>(a: Difference<'_, T>, b: Difference<'_, T>) -> f64 {
     let mut total = 0.0;
     let n = a.newer.len().min(a.older.len()).min(b.newer.len()).min(b.older.len());
@@ -168,46 +178,182 @@ fn wide<T: Real>(a: Difference<'_, T>, b: Difference<'_, T>) -> f64 {
     total
 }
 
+/// A residual and its scale.
+type Column<'a, T> = (Difference<'a, T>, i32);
+
 /// The row of [`Gram::Exact`], of float32. The newest residual becomes integers once for all
-/// columns, a chunk at a time.
-fn exact<T: Real>(
-    newest: (Difference<'_, T>, i32),
-    columns: &[(Difference<'_, T>, i32)],
-    out: &mut [f64],
-) {
-    let length = |d: Difference<'_, T>| d.newer.len().min(d.older.len());
-    let n = columns.iter().fold(length(newest.0), |n, column| n.min(length(column.0)));
+/// columns, a chunk at a time. Not inlined, for its stack.
+#[inline(never)]
+fn exact<T: Real>(newest: &Column<'_, T>, columns: &[Column<'_, T>], out: &mut [f64]) {
+    let length = |(d, _): &Column<'_, T>| d.newer.len().min(d.older.len());
+    let n = columns.iter().fold(length(newest), |n, column| n.min(length(column)));
     let mut integers = [0; CHUNK];
     for (columns, out) in columns.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
-        let mut sums = [Sum::default(); GROUP];
+        let mut sums = [(T::ZERO, 0); GROUP];
+        let mut smallest = newest.1;
+        for ((_, exponent), sum) in columns.iter().zip(&mut sums) {
+            sum.0 = Scale::new(*exponent).first;
+            smallest = smallest.min(*exponent);
+        }
+        let simple = Scale::<T>::new(smallest).second.is_none();
         for start in (0..n).step_by(CHUNK) {
-            if start % FOLD == 0 {
-                sums.iter_mut().for_each(Sum::fold);
-            }
-            let range = start..n.min(start + CHUNK);
-            let Some(integers) = integers.get_mut(..range.len()) else { continue };
-            let scale = Scale::new(newest.1);
-            scale.integers(newest.0, &range, integers, |place, integer| *place = integer);
-            for ((column, exponent), sum) in columns.iter().zip(&mut sums) {
-                // Wrapping says "no overflow check": between two folds there are fewer than 2^15
-                // products, each below 2^48.
-                let mut low = sum.low;
-                let mut add = |a: i32, b: i32| {
-                    low = low.wrapping_add(i64::from(a).wrapping_mul(i64::from(b)));
-                };
-                if newest.0.is(column) && newest.1 == *exponent {
-                    integers.iter().for_each(|a| add(*a, *a));
-                } else {
-                    Scale::new(*exponent).integers(*column, &range, integers, |a, b| add(*a, b));
+            if start % FOLD == 0 && start > 0 {
+                for (out, (_, sum)) in out.iter_mut().zip(&mut sums) {
+                    let folded = (*sum >> FOLDED) as f64;
+                    *out = if start == FOLD { folded } else { *out + folded };
+                    *sum &= (1 << FOLDED) - 1;
                 }
-                sum.low = low;
+            }
+            if simple && n - start >= CHUNK {
+                whole_chunk(&mut integers, newest, columns, start / CHUNK, &mut sums);
+            } else {
+                let range = start..n.min(start + CHUNK);
+                part_of_chunk(&mut integers, newest, columns, &range, &mut sums);
             }
         }
-        for (((_, exponent), sum), out) in columns.iter().zip(&mut sums).zip(out) {
-            let exponent = newest.1.saturating_add(*exponent);
-            *out =
-                sum.rounded() * f64::power_of_two(exponent.saturating_sub(2 * (EXACT_DIGITS - 1)));
+        for (((_, exponent), (_, sum)), out) in columns.iter().zip(&sums).zip(out) {
+            let mut total = *sum as f64;
+            if n > FOLD {
+                // Two numbers of at most 53 bits, up to 2^45 products: only their sum is rounded.
+                total += *out * (1i64 << FOLDED) as f64;
+            }
+            let exponent = newest.1.wrapping_add(*exponent);
+            *out = scaled(total, exponent.wrapping_sub(2 * (EXACT_DIGITS - 1)));
         }
+    }
+}
+
+/// `x 2^exponent` by adding to the stored exponent, which spares a multiplication in software: 0 or
+/// a magnitude in `1 .. 2^110`, times `2^-346 .. 2^208`, is always a normal number.
+fn scaled(x: f64, exponent: i32) -> f64 {
+    let shift = (exponent as u64) << (f64::MANTISSA_DIGITS - 1);
+    if x.to_bits() == 0 { x } else { f64::from_bits(x.to_bits().wrapping_add(shift)) }
+}
+
+/// `sum + a b`. Wrapping says "no overflow check": between two folds there are fewer than `2^15`
+/// products, each below `2^48`.
+fn add_product(sum: i64, a: i32, b: i32) -> i64 {
+    sum.wrapping_add(i64::from(a).wrapping_mul(i64::from(b)))
+}
+
+fn chunk<T>(x: &[T], index: usize) -> Option<&[T; CHUNK]> {
+    x.as_chunks().0.get(index)
+}
+
+fn blocks<T>(x: &[T; CHUNK]) -> &[[T; UNROLL]] {
+    x.as_chunks().0
+}
+
+/// Adds the products of a whole chunk, where each scale is one factor.
+fn whole_chunk<T: Real>(
+    integers: &mut [i32; CHUNK],
+    newest: &Column<'_, T>,
+    mut columns: &[Column<'_, T>],
+    index: usize,
+    mut sums: &mut [(T, i64)],
+) {
+    let (Some(x), Some(y)) = (chunk(newest.0.older, index), chunk(newest.0.newer, index)) else {
+        return;
+    };
+    let factor = Scale::new(newest.1).first;
+    for ((x, y), integer) in x.iter().zip(y).zip(&mut *integers) {
+        *integer = ((*y - *x) * factor).truncate();
+    }
+    while let Some(((c, exponent), after)) = columns.split_first() {
+        if let Some((pair, after)) = columns.split_first_chunk()
+            && let [(c, _), (d, _)] = pair
+            && core::ptr::eq(c.newer.as_ptr(), d.older.as_ptr())
+        {
+            let Some((two, rest)) = sums.split_first_chunk_mut() else { return };
+            add_two(integers, pair, index, two);
+            (columns, sums) = (after, rest);
+            continue;
+        }
+        let Some((sum, rest)) = sums.split_first_mut() else { return };
+        if newest.0.is(c) && newest.1 == *exponent {
+            sum.1 = integers.iter().fold(sum.1, |sum, a| add_product(sum, *a, *a));
+        } else {
+            add_one(integers, c, index, sum);
+        }
+        (columns, sums) = (after, rest);
+    }
+}
+
+// The two below are not inlined: they need all registers there are.
+
+/// Adds the products of a chunk of one column.
+#[inline(never)]
+fn add_one<T: Real>(
+    integers: &[i32; CHUNK],
+    column: &Difference<'_, T>,
+    index: usize,
+    sum: &mut (T, i64),
+) {
+    let (Some(x), Some(y)) = (chunk(column.older, index), chunk(column.newer, index)) else {
+        return;
+    };
+    let (p, mut s) = *sum;
+    for ((a, x), y) in blocks(integers).iter().zip(blocks(x)).zip(blocks(y)) {
+        for ((a, x), y) in a.iter().zip(x).zip(y) {
+            s = add_product(s, *a, ((*y - *x) * p).truncate());
+        }
+    }
+    sum.1 = s;
+}
+
+/// Adds the products of a chunk of two columns of which the second follows the first in a chain:
+/// they share an iterate, so that together they need a load less of that and one less of an integer.
+#[inline(never)]
+fn add_two<T: Real>(
+    integers: &[i32; CHUNK],
+    pair: &[Column<'_, T>; 2],
+    index: usize,
+    sums: &mut [(T, i64); 2],
+) {
+    let [(c, _), (d, _)] = pair;
+    let (Some(x), Some(y)) = (chunk(c.older, index), chunk(c.newer, index)) else { return };
+    let Some(z) = chunk(d.newer, index) else { return };
+    let [(p, mut s), (q, mut t)] = *sums;
+    for (((a, x), y), z) in blocks(integers).iter().zip(blocks(x)).zip(blocks(y)).zip(blocks(z)) {
+        for (((a, x), y), z) in a.iter().zip(x).zip(y).zip(z) {
+            s = add_product(s, *a, ((*y - *x) * p).truncate());
+            t = add_product(t, *a, ((*z - *y) * q).truncate());
+        }
+    }
+    *sums = [(p, s), (q, t)];
+}
+
+/// Adds the products of less than a chunk, or of a row in which some scale takes two factors: rare
+/// enough to take them one by one.
+#[inline(always)]
+fn part_of_chunk<T: Real>(
+    integers: &mut [i32; CHUNK],
+    newest: &Column<'_, T>,
+    columns: &[Column<'_, T>],
+    range: &Range<usize>,
+    sums: &mut [(T, i64)],
+) {
+    each(newest, range, integers, |place, integer| *place = integer);
+    for (column, (_, sum)) in columns.iter().zip(sums) {
+        each(column, range, integers, |a, b| *sum = add_product(*sum, *a, b));
+    }
+}
+
+/// Calls `f` with the integer of each element in `range`, and with the place that goes with it.
+fn each<T: Real>(
+    (d, exponent): &Column<'_, T>,
+    range: &Range<usize>,
+    places: &mut [i32],
+    mut f: impl FnMut(&mut i32, i32),
+) {
+    let (Some(newer), Some(older)) = (d.newer.get(range.clone()), d.older.get(range.clone()))
+    else {
+        return;
+    };
+    let Scale { first, second } = Scale::<T>::new(*exponent);
+    let second = second.unwrap_or(T::ONE);
+    for ((newer, older), place) in newer.iter().zip(older).zip(places) {
+        f(place, ((*newer - *older) * first * second).truncate());
     }
 }
 
@@ -226,66 +372,5 @@ impl<T: Real> Scale<T> {
         let largest = T::exponent(T::INFINITY_BITS) - 1;
         let second = (shift > largest).then(|| T::power_of_two(shift - largest));
         Self { first: T::power_of_two(shift), second }
-    }
-
-    /// Calls `f` with the integer of each element in `range`, and with the place that goes with it.
-    #[inline(always)]
-    fn integers(
-        self,
-        d: Difference<'_, T>,
-        range: &Range<usize>,
-        places: &mut [i32],
-        mut f: impl FnMut(&mut i32, i32),
-    ) {
-        let (Some(newer), Some(older)) = (d.newer.get(range.clone()), d.older.get(range.clone()))
-        else {
-            return;
-        };
-        if let Some(second) = self.second {
-            for ((newer, older), place) in newer.iter().zip(older).zip(places) {
-                f(place, ((*newer - *older) * self.first * second).truncate());
-            }
-            return;
-        }
-        let mut f = |place: &mut i32, newer: T, older: T| {
-            f(place, ((newer - older) * self.first).truncate());
-        };
-        let (newer, newer_tail) = newer.as_chunks::<UNROLL>();
-        let (older, older_tail) = older.as_chunks::<UNROLL>();
-        let (places, places_tail) = places.as_chunks_mut::<UNROLL>();
-        for ((newer, older), places) in newer.iter().zip(older).zip(places) {
-            for ((newer, older), place) in newer.iter().zip(older).zip(places) {
-                f(place, *newer, *older);
-            }
-        }
-        for ((newer, older), place) in newer_tail.iter().zip(older_tail).zip(places_tail) {
-            f(place, *newer, *older);
-        }
-    }
-}
-
-/// An exact sum of products: `high * 2^40 + low`.
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    high: i64,
-    low: i64,
-}
-
-impl Sum {
-    const UNIT: i64 = 1 << 40;
-
-    fn fold(&mut self) {
-        self.high = self.high.wrapping_add(self.low / Self::UNIT);
-        self.low %= Self::UNIT;
-    }
-
-    /// In float64, rounded once.
-    fn rounded(&mut self) -> f64 {
-        if self.high == 0 {
-            return self.low as f64;
-        }
-        // Two numbers of at most 53 bits, up to 2^45 products: only their sum is rounded.
-        self.fold();
-        self.high as f64 * Self::UNIT as f64 + self.low as f64
     }
 }
