@@ -1,1 +1,3 @@
-//! Benchmarks live in `benches/`.
+//! Benchmarks: what acceleration saves ([`suite`]), and in `benches/` how fast the code is.
+
+pub mod suite;

@@ -71,6 +71,25 @@ impl Table {
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().collect());
     }
+
+    /// The table in Markdown, its title in bold.
+    ///
+    /// ```
+    /// use aadl_host::report::{Cell, Table};
+    /// let mut table = Table::new("Costs", &["task", "cost"]);
+    /// table.row(["a".into(), Cell::Count(3)]);
+    /// assert_eq!(table.to_markdown(), "**Costs**\n\n| task | cost |\n|---|---|\n| a | 3 |\n");
+    /// ```
+    pub fn to_markdown(&self) -> String {
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let mut text = format!("**{}**\n\n", self.title);
+        text += &line(self.columns.clone());
+        text += &format!("|{}\n", "---|".repeat(self.columns.len()));
+        for row in &self.rows {
+            text += &line(row.iter().map(Cell::to_string).collect());
+        }
+        text
+    }
 }
 
 impl fmt::Display for Table {

@@ -1,0 +1,247 @@
+//! The methods: the engine, the plain optimizers it is measured against, L-BFGS, and AADL.
+
+use std::ops::ControlFlow;
+
+use aadl_core::kernels::Column;
+use aadl_core::multisecant::{Asked, Config};
+use aadl_core::optim::{AdamConfig, RmsPropConfig, SgdConfig};
+use aadl_host::compat::{Aadl, Settings};
+use aadl_host::optim::Base;
+use aadl_host::owned::MultisecantVec;
+
+use super::objective::{Method, Objective};
+
+/// The engine, with its settings, number of pairs and format of columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Engine {
+    /// Settings.
+    pub config: Config<'static>,
+    /// Pairs.
+    pub pairs: usize,
+    /// How columns are stored.
+    pub format: Format,
+}
+
+/// A format of columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// float32.
+    F32,
+    /// 16-bit integers.
+    I16,
+    /// 8-bit integers.
+    I8,
+}
+
+impl Engine {
+    /// The default settings.
+    pub const fn new(pairs: usize, format: Format) -> Self {
+        Self { config: Config::DEFAULT, pairs, format }
+    }
+
+    /// L-BFGS alone, guarded as the blend is.
+    pub const fn quasi_newton(pairs: usize, format: Format) -> Self {
+        let config = Config { share: 1.0, threshold: 0.0, ..Config::DEFAULT };
+        Self { config, pairs, format }
+    }
+
+    /// The multisecant step alone.
+    pub const fn multisecant(pairs: usize, format: Format) -> Self {
+        Self { config: Config { share: 0.0, ..Config::DEFAULT }, pairs, format }
+    }
+
+    fn run<C: Column>(&self, x: &mut [f32], objective: &mut Objective<'_>) -> ControlFlow<()> {
+        let mut gradient = vec![0.0; x.len()];
+        let Ok(mut engine) = MultisecantVec::<C>::new(x.len(), self.pairs) else {
+            return ControlFlow::Break(());
+        };
+        loop {
+            let loss = objective.loss_and_gradient(x, &mut gradient)?;
+            let mut engine = engine.view();
+            let told = engine.tell(&self.config, x, loss, &mut gradient);
+            let asked = told.and_then(|_| engine.ask(&self.config, x));
+            if !asked.is_ok_and(|asked| asked != Asked::Stationary) {
+                return ControlFlow::Break(());
+            }
+        }
+    }
+}
+
+impl Method for Engine {
+    fn minimize(&self, x: &mut [f32], objective: &mut Objective<'_>) -> ControlFlow<()> {
+        match self.format {
+            Format::F32 => self.run::<f32>(x, objective),
+            Format::I16 => self.run::<i16>(x, objective),
+            Format::I8 => self.run::<i8>(x, objective),
+        }
+    }
+}
+
+/// A plain optimizer.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain(pub Base);
+
+impl Method for Plain {
+    fn minimize(&self, x: &mut [f32], objective: &mut Objective<'_>) -> ControlFlow<()> {
+        let mut gradient = vec![0.0; x.len()];
+        let Ok(mut optimizer) = self.0.build::<f32>(x.len()) else {
+            return ControlFlow::Break(());
+        };
+        loop {
+            objective.loss_and_gradient(x, &mut gradient)?;
+            // A gradient that overflowed ends the run: its target is never met.
+            if optimizer.step(x, &gradient).is_err() {
+                return ControlFlow::Break(());
+            }
+        }
+    }
+}
+
+/// AADL as it is, round gradient descent, its closure's losses counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Compatible {
+    /// Settings of AADL.
+    pub settings: Settings,
+    /// Learning rate of gradient descent.
+    pub lr: f64,
+}
+
+impl Method for Compatible {
+    fn minimize(&self, x: &mut [f32], objective: &mut Objective<'_>) -> ControlFlow<()> {
+        let mut gradient = vec![0.0; x.len()];
+        let base = Base::Sgd(SgdConfig { lr: self.lr, ..SgdConfig::DEFAULT });
+        let built = base.build::<f32>(x.len());
+        let Ok(mut aadl) =
+            built.and_then(|base| Aadl::new(self.settings, vec![(0..x.len(), base)]))
+        else {
+            return ControlFlow::Break(());
+        };
+        loop {
+            objective.loss_and_gradient(x, &mut gradient)?;
+            let mut over = ControlFlow::Continue(());
+            let stepped = aadl.step(
+                x,
+                &gradient,
+                Some(&mut |x| match objective.loss(x) {
+                    ControlFlow::Continue(loss) => loss,
+                    ControlFlow::Break(()) => {
+                        over = ControlFlow::Break(());
+                        f32::INFINITY
+                    }
+                }),
+            );
+            over?;
+            if stepped.is_err() {
+                return ControlFlow::Break(());
+            }
+        }
+    }
+}
+
+/// Learning rates: three a decade.
+fn learning_rates(from: i32, to: i32) -> impl Iterator<Item = f64> + Clone {
+    (3 * from..=3 * to).map(|third| {
+        // 1, 2, 5 rather than the cube roots of 10.
+        let digit = [1.0, 2.0, 5.0][third.rem_euclid(3) as usize];
+        digit * 10f64.powi(third.div_euclid(3))
+    })
+}
+
+/// A setting of a rival, with what it says in reports and whether it is at the edge of its grid.
+pub struct Setting {
+    /// The values.
+    pub text: String,
+    /// Whether a better one might lie outside of the grid.
+    pub edge: bool,
+    /// The method.
+    pub method: Box<dyn Method>,
+}
+
+/// A rival with its grid.
+pub struct Rival {
+    /// What it is called in reports.
+    pub name: &'static str,
+    /// Whether it counts as a plain optimizer.
+    pub plain: bool,
+    /// The grid.
+    pub grid: Vec<Setting>,
+}
+
+/// One line of the grid over learning rates.
+fn line(
+    grid: &mut Vec<Setting>,
+    rates: impl Iterator<Item = f64> + Clone,
+    text: &str,
+    method: impl Fn(f64) -> Box<dyn Method>,
+) {
+    let last = rates.clone().count() - 1;
+    for (i, lr) in rates.enumerate() {
+        let edge = i == 0 || i == last;
+        grid.push(Setting { text: format!("lr {lr}{text}"), edge, method: method(lr) });
+    }
+}
+
+/// The rivals that have settings to tune.
+pub fn tuned() -> Vec<Rival> {
+    let mut descent = Vec::new();
+    line(&mut descent, learning_rates(-4, 2), "", |lr| {
+        Box::new(Plain(Base::Sgd(SgdConfig { lr, ..SgdConfig::DEFAULT })))
+    });
+    let mut nesterov = Vec::new();
+    for momentum in [0.8, 0.9, 0.95, 0.99] {
+        line(&mut nesterov, learning_rates(-5, 1), &format!(", momentum {momentum}"), |lr| {
+            let config = SgdConfig { lr, momentum, nesterov: true, ..SgdConfig::DEFAULT };
+            Box::new(Plain(Base::Sgd(config)))
+        });
+    }
+    let mut rmsprop = Vec::new();
+    for alpha in [0.9, 0.99] {
+        line(&mut rmsprop, learning_rates(-5, 0), &format!(", alpha {alpha}"), |lr| {
+            Box::new(Plain(Base::RmsProp(RmsPropConfig { lr, alpha, ..RmsPropConfig::DEFAULT })))
+        });
+    }
+    let mut adam = Vec::new();
+    for beta2 in [0.99, 0.999] {
+        line(&mut adam, learning_rates(-4, 1), &format!(", beta2 {beta2}"), |lr| {
+            let config = AdamConfig { lr, betas: (0.9, beta2), ..AdamConfig::DEFAULT };
+            Box::new(Plain(Base::Adam(config)))
+        });
+    }
+    let mut compatible = Vec::new();
+    for history_depth in [5, 10] {
+        for frequency in [1, 5] {
+            let settings = Settings {
+                acceleration_type: aadl_host::compat::AccelerationType::Anderson,
+                relaxation: 1.0,
+                history_depth,
+                frequency,
+                ..Settings::default()
+            };
+            let text = format!(", depth {history_depth}, every {frequency}");
+            line(&mut compatible, learning_rates(-4, 2), &text, |lr| {
+                Box::new(Compatible { settings, lr })
+            });
+        }
+    }
+    vec![
+        Rival { name: "GD", plain: true, grid: descent },
+        Rival { name: "Nesterov", plain: true, grid: nesterov },
+        Rival { name: "RMSprop", plain: true, grid: rmsprop },
+        Rival { name: "Adam", plain: true, grid: adam },
+        Rival { name: "AADL round GD", plain: false, grid: compatible },
+    ]
+}
+
+/// The methods without anything to tune.
+pub fn untuned() -> Vec<(&'static str, Box<dyn Method>)> {
+    use Format::{F32, I8, I16};
+    vec![
+        ("blend, 10 pairs, i16", Box::new(Engine::new(10, I16)) as Box<dyn Method>),
+        ("blend, 10 pairs, i8", Box::new(Engine::new(10, I8))),
+        ("blend, 10 pairs, f32", Box::new(Engine::new(10, F32))),
+        ("blend, 5 pairs, i8", Box::new(Engine::new(5, I8))),
+        ("multisecant, 10 pairs, f32", Box::new(Engine::multisecant(10, F32))),
+        ("L-BFGS, same safeguard, 10 pairs, f32", Box::new(Engine::quasi_newton(10, F32))),
+        ("L-BFGS, same safeguard, 5 pairs, i8", Box::new(Engine::quasi_newton(5, I8))),
+    ]
+}

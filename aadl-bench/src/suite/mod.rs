@@ -1,0 +1,18 @@
+//! The benchmark suite: what training costs by each method, in evaluations.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `objective` | [`Problem`](objective::Problem), [`Method`](objective::Method), the count of evaluations |
+//! | `tasks`, `functions` | the full-batch tasks, and AADL's test functions |
+//! | `methods` | the engine, the rivals and their grids |
+//! | `tuning` | runs over seeds, the best of a grid |
+//! | `record` | finished runs on disk |
+//! | `report` | tables and pictures |
+
+pub mod functions;
+pub mod methods;
+pub mod objective;
+pub mod record;
+pub mod report;
+pub mod tasks;
+pub mod tuning;

@@ -1,0 +1,145 @@
+//! What is minimised, and the count of what that costs.
+
+use std::ops::ControlFlow;
+
+/// The number of targets of a problem: easy, medium, hard.
+pub const TARGETS: usize = 3;
+/// Forward passes that cost as much as one forward and backward pass.
+const THIRDS: u32 = 3;
+
+/// A function to minimise. NaN and infinities are passed on.
+pub trait Problem: Sync {
+    /// What it is called in reports.
+    fn name(&self) -> &str;
+    /// Losses to be met, the easiest first. Fixed before any method ran.
+    fn targets(&self) -> [f32; TARGETS];
+    /// Where a run begins.
+    fn start(&self, seed: u64) -> Vec<f32>;
+    /// The loss at `x` with the data of this seed.
+    fn loss(&self, seed: u64, x: &[f32]) -> f32;
+    /// The same, and the gradient into `gradient`.
+    fn loss_and_gradient(&self, seed: u64, x: &[f32], gradient: &mut [f32]) -> f32;
+}
+
+/// One run on a problem: counts evaluations in *evaluation equivalents* (loss and gradient 1, the
+/// loss alone 1/3), and notes at what cost each target was first met. It is over when the hard
+/// target is met or the budget is spent.
+pub struct Objective<'a> {
+    problem: &'a dyn Problem,
+    seed: u64,
+    budget: u32,
+    spent: u32,
+    met: [Option<u32>; TARGETS],
+    trace: Vec<(f64, f32)>,
+}
+
+impl<'a> Objective<'a> {
+    /// A run with a budget in evaluation equivalents.
+    pub fn new(problem: &'a dyn Problem, seed: u64, budget: f64) -> Self {
+        let budget = (budget * f64::from(THIRDS)).round() as u32;
+        Self { problem, seed, budget, spent: 0, met: [None; TARGETS], trace: Vec::new() }
+    }
+
+    /// The loss at `x`, and the gradient there into `gradient`. Breaks when the run is over.
+    pub fn loss_and_gradient(&mut self, x: &[f32], gradient: &mut [f32]) -> ControlFlow<(), f32> {
+        self.pay(THIRDS)?;
+        let loss = self.problem.loss_and_gradient(self.seed, x, gradient);
+        self.note(loss)
+    }
+
+    /// The loss at `x`. Breaks when the run is over.
+    pub fn loss(&mut self, x: &[f32]) -> ControlFlow<(), f32> {
+        self.pay(1)?;
+        let loss = self.problem.loss(self.seed, x);
+        self.note(loss)
+    }
+
+    fn pay(&mut self, thirds: u32) -> ControlFlow<()> {
+        if self.spent + thirds > self.budget || self.met[TARGETS - 1].is_some() {
+            return ControlFlow::Break(());
+        }
+        self.spent += thirds;
+        ControlFlow::Continue(())
+    }
+
+    fn note(&mut self, loss: f32) -> ControlFlow<(), f32> {
+        self.trace.push((f64::from(self.spent) / f64::from(THIRDS), loss));
+        for (target, met) in self.problem.targets().iter().zip(&mut self.met) {
+            if met.is_none() && loss <= *target {
+                *met = Some(self.spent);
+            }
+        }
+        match self.met[TARGETS - 1] {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(loss),
+        }
+    }
+
+    /// What each target cost, in evaluation equivalents; infinite where it was not met.
+    pub fn costs(&self) -> [f64; TARGETS] {
+        self.met
+            .map(|met| met.map_or(f64::INFINITY, |thirds| f64::from(thirds) / f64::from(THIRDS)))
+    }
+
+    /// Cost so far and loss, evaluation by evaluation.
+    pub fn trace(&self) -> &[(f64, f32)] {
+        &self.trace
+    }
+}
+
+/// A way to minimise.
+pub trait Method: Sync {
+    /// Minimises from `x`, until the objective breaks or nothing moves any more.
+    fn minimize(&self, x: &mut [f32], objective: &mut Objective<'_>) -> ControlFlow<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Parabola;
+
+    impl Problem for Parabola {
+        fn name(&self) -> &str {
+            "parabola"
+        }
+        fn targets(&self) -> [f32; TARGETS] {
+            [1.0, 0.25, 0.01]
+        }
+        fn start(&self, _: u64) -> Vec<f32> {
+            vec![2.0]
+        }
+        fn loss(&self, _: u64, x: &[f32]) -> f32 {
+            x[0] * x[0]
+        }
+        fn loss_and_gradient(&self, seed: u64, x: &[f32], gradient: &mut [f32]) -> f32 {
+            gradient[0] = 2.0 * x[0];
+            self.loss(seed, x)
+        }
+    }
+
+    #[test]
+    fn thirds_are_counted_and_targets_are_noted_once() {
+        let mut objective = Objective::new(&Parabola, 0, 3.0);
+        let mut gradient = [0.0];
+        assert_eq!(objective.loss_and_gradient(&[2.0], &mut gradient), ControlFlow::Continue(4.0));
+        assert_eq!(gradient, [4.0]);
+        assert_eq!(objective.loss(&[0.5]), ControlFlow::Continue(0.25));
+        assert_eq!(objective.loss(&[f32::NAN]).is_continue(), true);
+        assert_eq!(objective.loss(&[0.9]), ControlFlow::Continue(0.81));
+        assert_eq!(objective.costs(), [4.0 / 3.0, 4.0 / 3.0, f64::INFINITY]);
+        assert_eq!(objective.loss_and_gradient(&[0.0], &mut gradient), ControlFlow::Break(()));
+        assert_eq!(objective.costs()[2], 3.0);
+        // Nothing is counted once it is over.
+        assert_eq!(objective.loss(&[0.0]), ControlFlow::Break(()));
+        assert_eq!(objective.trace().len(), 5);
+    }
+
+    #[test]
+    fn a_budget_is_never_overdrawn() {
+        let mut objective = Objective::new(&Parabola, 0, 1.0);
+        assert!(objective.loss(&[2.0]).is_continue());
+        assert_eq!(objective.loss_and_gradient(&[0.0], &mut [0.0]), ControlFlow::Break(()));
+        assert_eq!(objective.costs(), [f64::INFINITY; TARGETS]);
+    }
+}

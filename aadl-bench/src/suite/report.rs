@@ -1,0 +1,206 @@
+//! The tables of a finished benchmark.
+
+use aadl_host::report::{Cell, Table};
+
+use super::objective::TARGETS;
+use super::tuning::{Best, Costs, LIMIT};
+
+/// All costs on one task.
+pub struct Outcome {
+    /// The task.
+    pub task: String,
+    /// Rivals by name: whether plain, and the best setting for each target.
+    pub tuned: Vec<(&'static str, bool, [Best; TARGETS])>,
+    /// Methods by name that have nothing to tune.
+    pub untuned: Vec<(&'static str, Costs)>,
+}
+
+/// The rival of whom ratios say how much better the engine is.
+pub const L_BFGS: &str = "L-BFGS, same safeguard, 10 pairs, f32";
+
+impl Outcome {
+    /// The cost of each target and seed by the best plain optimizer: the one with the least median,
+    /// which may be another for each target.
+    pub fn best_plain(&self, target: usize) -> Option<(&'static str, &Best)> {
+        let plain = self.tuned.iter().filter(|(_, plain, _)| *plain);
+        plain.map(|(name, _, best)| (*name, &best[target])).min_by(|(_, a), (_, b)| {
+            let order = |best: &Best| (best.costs.median(target), best.costs.worst(target));
+            order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal)
+        })
+    }
+
+    /// The costs that a method has for a target.
+    fn costs(&self, method: &str, target: usize) -> Option<&Costs> {
+        let tuned = self.tuned.iter().map(|(name, _, best)| (name, &best[target].costs));
+        let untuned = self.untuned.iter().map(|(name, costs)| (name, costs));
+        tuned.chain(untuned).find(|(name, _)| **name == method).map(|(_, costs)| costs)
+    }
+}
+
+/// A cost that was not reached counts as the budget: what was saved is then understated for a rival.
+fn counted(cost: f64) -> f64 {
+    cost.min(LIMIT)
+}
+
+/// The geometric mean of ratios, over tasks and targets.
+fn geometric_mean(ratios: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = ratios.fold((0.0, 0.0), |(sum, count), r| (sum + r.ln(), count + 1.0));
+    (sum / count).exp()
+}
+
+/// The names of all methods.
+fn methods(outcomes: &[Outcome]) -> Vec<&'static str> {
+    let Some(first) = outcomes.first() else { return Vec::new() };
+    let untuned = first.untuned.iter().map(|(name, _)| *name);
+    untuned.chain(first.tuned.iter().map(|(name, ..)| *name)).collect()
+}
+
+fn cost(costs: &Costs, target: usize) -> Cell {
+    let median = costs.median(target);
+    let failures = match costs.failures(target) {
+        0 => String::new(),
+        n => format!(", {n} failed"),
+    };
+    if median.is_infinite() {
+        return Cell::Text(format!("over {LIMIT}{failures}"));
+    }
+    let worst = counted(costs.worst(target));
+    Cell::Text(format!("{median:.0} ({worst:.0}{failures})"))
+}
+
+/// Costs of one target: median, in brackets the worst seed and how many failed.
+pub fn costs(outcomes: &[Outcome], target: usize, what: &str) -> Table {
+    let mut columns = vec!["method"];
+    columns.extend(outcomes.iter().map(|outcome| outcome.task.as_str()));
+    let title =
+        format!("Evaluation equivalents to the {what} target: median (worst seed, failures)");
+    let mut table = Table::new(&title, &columns);
+    let mut row = vec![Cell::from("best plain, tuned")];
+    row.extend(outcomes.iter().map(|outcome| {
+        outcome.best_plain(target).map_or(Cell::Missing, |(_, best)| cost(&best.costs, target))
+    }));
+    table.row(row);
+    for method in methods(outcomes) {
+        let mut row = vec![Cell::from(method)];
+        row.extend(outcomes.iter().map(|outcome| {
+            outcome.costs(method, target).map_or(Cell::Missing, |costs| cost(costs, target))
+        }));
+        table.row(row);
+    }
+    table
+}
+
+/// How many times fewer evaluations each method needs than the best plain optimizer and than L-BFGS.
+pub fn ratios(outcomes: &[Outcome]) -> Table {
+    let mut table = Table::new(
+        "How many times fewer evaluations (medians; geometric means over tasks and targets)",
+        &[
+            "method",
+            "than best plain",
+            "worst task",
+            "worst seed",
+            "than L-BFGS, 10 pairs",
+            "worst task",
+            "failures",
+        ],
+    );
+    for method in methods(outcomes) {
+        let against = |rival: &dyn Fn(&Outcome, usize) -> Option<f64>| -> Vec<f64> {
+            let pairs = outcomes.iter().flat_map(|outcome| {
+                (0..TARGETS).filter_map(move |target| {
+                    let own = counted(outcome.costs(method, target)?.median(target));
+                    Some(counted(rival(outcome, target)?) / own)
+                })
+            });
+            pairs.collect()
+        };
+        let plain = against(&|outcome, t| Some(outcome.best_plain(t)?.1.costs.median(t)));
+        let quasi_newton = against(&|outcome, t| Some(outcome.costs(L_BFGS, t)?.median(t)));
+        let least = |ratios: &[f64]| ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let failures: usize = outcomes
+            .iter()
+            .filter_map(|outcome| Some(outcome.costs(method, TARGETS - 1)?.failures(TARGETS - 1)))
+            .sum();
+        table.row([
+            method.into(),
+            Cell::Number(geometric_mean(plain.iter().copied()), 3),
+            Cell::Number(least(&plain), 3),
+            Cell::Number(worst_seed(outcomes, method), 3),
+            Cell::Number(geometric_mean(quasi_newton.iter().copied()), 3),
+            Cell::Number(least(&quasi_newton), 3),
+            Cell::Count(failures as u64),
+        ]);
+    }
+    table
+}
+
+/// The smallest ratio of the best plain optimizer's cost of the hard target to that of a method from
+/// the same seed.
+fn worst_seed(outcomes: &[Outcome], method: &str) -> f64 {
+    const HARD: usize = TARGETS - 1;
+    let ratios = outcomes.iter().filter_map(|outcome| {
+        let plain = &outcome.best_plain(HARD)?.1.costs;
+        let own = outcome.costs(method, HARD)?;
+        let seeds = plain.0.iter().zip(&own.0);
+        seeds.map(|(plain, own)| counted(plain[HARD]) / counted(own[HARD])).min_by(f64::total_cmp)
+    });
+    ratios.fold(f64::INFINITY, f64::min)
+}
+
+/// What tuning found for the hard target.
+pub fn settings(outcomes: &[Outcome]) -> Table {
+    const HARD: usize = TARGETS - 1;
+    let mut table = Table::new(
+        "Tuned settings for the hard target (edge: a better one may lie outside of the grid)",
+        &["task", "method", "setting", "median", "edge"],
+    );
+    for outcome in outcomes {
+        for (name, _, best) in &outcome.tuned {
+            let best = &best[HARD];
+            let median = best.costs.median(HARD);
+            table.row([
+                outcome.task.as_str().into(),
+                (*name).into(),
+                best.setting.as_str().into(),
+                if median.is_finite() { Cell::Number(median, 3) } else { Cell::Missing },
+                if best.edge { "yes".into() } else { "".into() },
+            ]);
+        }
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_count_a_failure_as_the_budget() {
+        let costs = |hard| Costs(vec![[1.0, 10.0, hard]; 2]);
+        let best = |costs: &Costs| Best { setting: "s".into(), edge: false, costs: costs.clone() };
+        let plain = costs(f64::INFINITY);
+        let outcome = Outcome {
+            task: "t".into(),
+            tuned: vec![
+                (
+                    "worse",
+                    true,
+                    [(); 3].map(|()| best(&Costs(vec![[9.0, 99.0, f64::INFINITY]; 2]))),
+                ),
+                ("plain", true, [(); 3].map(|()| best(&plain))),
+            ],
+            untuned: vec![("own", costs(125.0)), (L_BFGS, costs(250.0))],
+        };
+        assert_eq!(outcome.best_plain(0).unwrap().0, "plain");
+        let table = serde_json(&ratios(&[outcome]));
+        assert!(table.contains(r#"["own",2.0,1.0,8.0,1.2599210498948732,1.0,0]"#), "{table}");
+    }
+
+    fn serde_json(table: &Table) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.json");
+        aadl_host::report::write_json(&path, table).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        text.split_whitespace().collect()
+    }
+}

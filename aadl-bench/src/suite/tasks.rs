@@ -1,0 +1,268 @@
+//! The tasks of the full-batch benchmark.
+//!
+//! Targets were fixed from long runs of L-BFGS and of the plain optimizers, so that the best tuned
+//! plain optimizer needs from a few to some hundred evaluations; the blend was not looked at.
+
+use aadl_core::math::Libm;
+use aadl_core::nn::{Activation, Init, Layer, Loss, Network};
+use aadl_core::random::Random;
+use aadl_host::data::{DataError, Dataset, Labels, Scaling};
+
+use super::objective::{Problem, TARGETS};
+use crate::suite::functions;
+
+/// Samples that are passed through a network at once.
+const TILE: usize = 32;
+
+/// A network on data.
+struct Training {
+    name: &'static str,
+    layers: Vec<Layer>,
+    loss: Loss,
+    targets: [f32; TARGETS],
+    /// One set for all seeds, or one for each.
+    sets: Vec<Dataset>,
+    /// Where every run begins; none: from the initialization of its seed.
+    start: Option<Vec<f32>>,
+}
+
+impl Training {
+    fn network(&self) -> Network<'_> {
+        Network::new(&self.layers).expect("the tables below are valid")
+    }
+
+    fn set(&self, seed: u64) -> &Dataset {
+        &self.sets[seed as usize % self.sets.len()]
+    }
+}
+
+impl Problem for Training {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn targets(&self) -> [f32; TARGETS] {
+        self.targets
+    }
+
+    fn start(&self, seed: u64) -> Vec<f32> {
+        let network = self.network();
+        self.start.clone().unwrap_or_else(|| initial(&network, seed))
+    }
+
+    fn loss(&self, seed: u64, x: &[f32]) -> f32 {
+        let (network, set) = (self.network(), self.set(seed));
+        let mut scratch = vec![0.0; network.scratch(TILE)];
+        network.loss(self.loss, x, &set.inputs, set.targets(), &mut scratch).unwrap_or(f32::NAN)
+    }
+
+    fn loss_and_gradient(&self, seed: u64, x: &[f32], gradient: &mut [f32]) -> f32 {
+        let (network, set) = (self.network(), self.set(seed));
+        let mut scratch = vec![0.0; network.scratch(TILE)];
+        let (inputs, targets) = (&set.inputs, set.targets());
+        network
+            .loss_and_gradient(self.loss, x, inputs, targets, gradient, &mut scratch)
+            .unwrap_or(f32::NAN)
+    }
+}
+
+/// The parameters that a seed makes.
+fn initial(network: &Network<'_>, seed: u64) -> Vec<f32> {
+    let mut x = vec![0.0; network.params()];
+    network
+        .init(Init::PYTORCH, &mut Random::new(seed), &mut x)
+        .expect("the length is that of the network");
+    x
+}
+
+/// Dense layers of these widths, tanh between them.
+fn layers(widths: &[usize]) -> Vec<Layer> {
+    let last = widths.len() - 2;
+    let activation = |i| if i == last { Activation::Identity } else { Activation::Tanh };
+    widths
+        .windows(2)
+        .enumerate()
+        .map(|(i, widths)| Layer::dense(widths[0], widths[1], activation(i)))
+        .collect()
+}
+
+/// The training part of a built-in set, standardised.
+fn standardised(set: Dataset) -> Result<Dataset, DataError> {
+    let mut train = set.split(0.25, 7)?.train;
+    Scaling::fit(&train).apply(&mut train)?;
+    Ok(train)
+}
+
+/// All tasks; `seeds` of those whose data are random.
+///
+/// # Errors
+/// None, unless a built-in file was damaged before the program was built.
+pub fn full_batch(seeds: u64) -> Result<Vec<Box<dyn Problem>>, DataError> {
+    use Loss::{CrossEntropy, MeanSquares};
+    let built_in = |name, widths: &[usize], loss, set, targets| -> Result<_, DataError> {
+        let sets = vec![standardised(set)?];
+        Ok(Training { name, layers: layers(widths), loss, targets, sets, start: None })
+    };
+    let digits =
+        built_in("digits", &[64, 16, 10], CrossEntropy, Dataset::digits()?, [0.3, 0.03, 0.003])?;
+    let drift = drift(&digits, seeds);
+    Ok(vec![
+        Box::new(digits),
+        Box::new(built_in(
+            "breast cancer",
+            &[30, 8, 2],
+            CrossEntropy,
+            Dataset::breast_cancer()?,
+            [0.08, 0.03, 0.005],
+        )?),
+        Box::new(built_in(
+            "wine",
+            &[13, 8, 3],
+            CrossEntropy,
+            Dataset::wine()?,
+            [0.1, 0.01, 0.001],
+        )?),
+        Box::new(built_in(
+            "diabetes",
+            &[10, 16, 1],
+            MeanSquares,
+            Dataset::diabetes()?,
+            [0.45, 0.38, 0.30],
+        )?),
+        Box::new(drift),
+        Box::new(Training {
+            name: "linear calibration",
+            layers: layers(&[6, 1]),
+            loss: MeanSquares,
+            targets: [1e-3, 1e-5, 1e-7],
+            sets: (0..seeds).map(linear_sensor).collect(),
+            start: None,
+        }),
+        Box::new(Training {
+            name: "MLP calibration",
+            layers: layers(&[3, 8, 1]),
+            loss: MeanSquares,
+            targets: [1e-2, 1e-3, 1e-4],
+            sets: (0..seeds).map(cross_sensitive_sensor).collect(),
+            start: None,
+        }),
+        Box::new(functions::MultiscaleParaboloid),
+        Box::new(functions::Rosenbrock),
+    ])
+}
+
+/// Uniform on `[-1, 1)`.
+fn signed(random: &mut Random) -> f32 {
+    2.0 * random.uniform::<f32>() - 1.0
+}
+
+/// A digits network whose pixels' gains and offsets have drifted since it was trained; 64 samples of
+/// the drifted kind to tune all weights on.
+fn drift(digits: &Training, seeds: u64) -> Training {
+    const STEPS: usize = 200;
+    const SAMPLES: usize = 64;
+    let mut start = digits.start(1000);
+    let mut gradient = vec![0.0; start.len()];
+    for _ in 0..STEPS {
+        digits.loss_and_gradient(0, &start, &mut gradient);
+        start.iter_mut().zip(&gradient).for_each(|(x, g)| *x -= g);
+    }
+    let set = digits.set(0);
+    let drifted = |seed| {
+        let mut random = Random::new(500 + seed);
+        let gains: Vec<f32> = (0..set.features).map(|_| 1.0 + 0.5 * signed(&mut random)).collect();
+        let offsets: Vec<f32> = (0..set.features).map(|_| 0.5 * signed(&mut random)).collect();
+        let (mut inputs, mut classes) = (Vec::new(), Vec::new());
+        for _ in 0..SAMPLES {
+            let sample = (random.next_u64() % set.len() as u64) as usize;
+            let pixels = &set.inputs[sample * set.features..][..set.features];
+            inputs.extend(pixels.iter().zip(&gains).zip(&offsets).map(|((x, g), o)| x * g + o));
+            if let Labels::Classes { classes: all, .. } = &set.labels {
+                classes.push(all[sample]);
+            }
+        }
+        let labels = Labels::Classes { classes, count: set.outputs() };
+        Dataset { name: "drift".into(), features: set.features, inputs, labels }
+    };
+    Training {
+        name: "drift",
+        layers: digits.layers.clone(),
+        loss: digits.loss,
+        targets: [0.3, 0.03, 0.001],
+        sets: (0..seeds).map(drifted).collect(),
+        start: Some(start),
+    }
+}
+
+/// 32 samples of a sensor whose six channels are powers of two quantities, hence nearly dependent.
+fn linear_sensor(seed: u64) -> Dataset {
+    let mut random = Random::new(700 + seed);
+    let weights: Vec<f32> = (0..6).map(|_| signed(&mut random)).collect();
+    let (mut inputs, mut values) = (Vec::new(), Vec::new());
+    for _ in 0..32 {
+        let (t, h) = (signed(&mut random), signed(&mut random));
+        let channels = [t, h, t * t, t * h, t * t * t, 0.9 * t + 0.1 * h * h];
+        values.push(0.3 + channels.iter().zip(&weights).map(|(c, w)| c * w).sum::<f32>());
+        inputs.extend(channels);
+    }
+    Dataset { name: "linear".into(), features: 6, inputs, labels: Labels::Values(values) }
+}
+
+/// 32 samples of a sensor that also answers to temperature and humidity.
+fn cross_sensitive_sensor(seed: u64) -> Dataset {
+    let mut random = Random::new(900 + seed);
+    let [a, b, c] = [(); 3].map(|()| signed(&mut random));
+    let (mut inputs, mut values) = (Vec::new(), Vec::new());
+    for _ in 0..32 {
+        let [raw, t, h] = [(); 3].map(|()| signed(&mut random));
+        values.push(raw * (1.0 + 0.4 * a * t) + 0.5 * b * t + 0.3 * c * raw * raw + 0.2 * h * raw);
+        inputs.extend([raw, t, h]);
+    }
+    Dataset { name: "sensor".into(), features: 3, inputs, labels: Labels::Values(values) }
+}
+
+/// Standard normal numbers.
+pub(super) fn normals(seed: u64, n: usize) -> Vec<f32> {
+    let mut random = Random::new(seed);
+    (0..n).map(|_| random.normal::<f32, Libm>()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Central differences in float32 are good to about the cube root of its precision.
+    #[test]
+    fn gradients_are_those_of_the_losses() {
+        for problem in full_batch(2).unwrap() {
+            let x = problem.start(1);
+            let mut gradient = vec![0.0; x.len()];
+            let loss = problem.loss_and_gradient(1, &x, &mut gradient);
+            assert_eq!(loss, problem.loss(1, &x), "{}", problem.name());
+            assert_eq!(x, problem.start(1));
+            let norm = gradient.iter().map(|g| g * g).sum::<f32>().sqrt();
+            // Along the gradient the slope is its norm.
+            let h = 1e-2 * (loss.abs() / norm).min(1.0);
+            let along = |h: f32| -> Vec<f32> {
+                x.iter().zip(&gradient).map(|(x, g)| x + h * g / norm).collect()
+            };
+            let slope = (problem.loss(1, &along(h)) - problem.loss(1, &along(-h))) / (2.0 * h);
+            assert!((slope / norm - 1.0).abs() < 0.02, "{}: {slope} {norm}", problem.name());
+        }
+    }
+
+    #[test]
+    fn targets_fall_and_are_below_every_start() {
+        for problem in full_batch(3).unwrap() {
+            let targets = problem.targets();
+            assert!(targets.is_sorted_by(|a, b| a > b));
+            for seed in 0..3 {
+                assert!(
+                    problem.loss(seed, &problem.start(seed)) > targets[0],
+                    "{}",
+                    problem.name()
+                );
+            }
+        }
+    }
+}
