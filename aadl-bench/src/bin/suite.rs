@@ -24,9 +24,9 @@ struct Arguments {
     /// Three seeds and a part of the grids: under two minutes.
     #[arg(long)]
     quick: bool,
-    /// Only tasks whose name contains this.
-    #[arg(long, default_value = "")]
-    only: String,
+    /// Only tasks whose names contain one of these, separated by commas.
+    #[arg(long, default_value = "", value_delimiter = ',')]
+    only: Vec<String>,
     /// Without rivals that have settings to tune.
     #[arg(long)]
     untuned: bool,
@@ -54,9 +54,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     let seeds = if arguments.quick { 3 } else { 10 };
     let mut tasks = tasks::full_batch(seeds)?;
-    tasks.retain(|task| task.name().contains(&arguments.only));
+    tasks.retain(|task| arguments.only.iter().any(|part| task.name().contains(part)));
     if tasks.is_empty() {
-        return Err(format!("no task has \"{}\" in its name", arguments.only).into());
+        let names = arguments.only.join("\" or \"");
+        return Err(format!("no task has \"{names}\" in its name").into());
     }
     let mut rivals = if arguments.untuned { Vec::new() } else { methods::tuned() };
     if arguments.quick {

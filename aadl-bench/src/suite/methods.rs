@@ -41,13 +41,13 @@ impl Engine {
 
     /// L-BFGS alone, guarded as the blend is.
     pub const fn quasi_newton(pairs: usize, format: Format) -> Self {
-        let config = Config { share: 1.0, threshold: 0.0, ..Config::DEFAULT };
+        let config = Config { balance: 0.0, ..Config::DEFAULT };
         Self { config, pairs, format }
     }
 
     /// The multisecant step alone.
     pub const fn multisecant(pairs: usize, format: Format) -> Self {
-        Self { config: Config { share: 0.0, ..Config::DEFAULT }, pairs, format }
+        Self { config: Config { balance: f64::INFINITY, ..Config::DEFAULT }, pairs, format }
     }
 
     fn run<C: Column>(&self, x: &mut [f32], objective: &mut Objective<'_>) -> ControlFlow<()> {

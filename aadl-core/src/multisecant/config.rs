@@ -62,8 +62,7 @@ impl Bounds<'_> {
 ///
 /// | field | default | range |
 /// |---|---|---|
-/// | `share` | 0.8 | `0 <= share <= 1` |
-/// | `threshold` | 0.15 | `0 <= threshold <= 1` |
+/// | `balance` | 0.05 | `balance >= 0` |
 /// | `regularization` | `Relative(1e-7)` | `0 <= t < inf` |
 /// | `window` | 3 | 1 to 8 |
 /// | `backtracks` | 4 | any |
@@ -81,11 +80,10 @@ impl Bounds<'_> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config<'a> {
-    /// How much of a step is L-BFGS's; the rest is the multisecant's.
-    pub share: f64,
-    /// Below this relative residual of the multisecant least squares, L-BFGS's share falls in
-    /// proportion to it: the pairs then know almost all of the Hessian that matters.
-    pub threshold: f64,
+    /// The relative residual of the multisecant least squares at which both directions have the same
+    /// share: below it the multisecant has more, above it L-BFGS. 0: L-BFGS alone; infinity: the
+    /// multisecant alone.
+    pub balance: f64,
     /// Tikhonov term of that least squares.
     pub regularization: Regularization,
     /// A point is accepted if its loss is at most the largest of this many accepted ones.
@@ -105,8 +103,7 @@ pub struct Config<'a> {
 impl Config<'static> {
     /// The settings of the benchmarks.
     pub const DEFAULT: Self = Self {
-        share: 0.8,
-        threshold: 0.15,
+        balance: 0.05,
         regularization: Regularization::Relative(1e-7),
         window: 3,
         backtracks: 4,
@@ -142,12 +139,7 @@ impl Config<'_> {
             }
         };
         let checks = [
-            check(self.share >= 0.0 && self.share <= 1.0, "share", "0 <= share <= 1"),
-            check(
-                self.threshold >= 0.0 && self.threshold <= 1.0,
-                "threshold",
-                "0 <= threshold <= 1",
-            ),
+            check(self.balance >= 0.0, "balance", "balance >= 0"),
             self.regularization.validate(),
             check(
                 self.window >= 1 && self.window as usize <= MAX_WINDOW,

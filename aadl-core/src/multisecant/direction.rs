@@ -52,8 +52,7 @@ pub(super) struct Scratch<'a> {
 /// What the directions are made of, besides the products.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
-    pub(super) share: f32,
-    pub(super) threshold: f32,
+    pub(super) balance: f32,
     pub(super) regularization: Regularization,
     pub(super) theta: f32,
     pub(super) gradient2: f32,
@@ -72,19 +71,27 @@ pub(super) fn long_step(products: &Products<'_>, slot: usize) -> Option<f32> {
     curvature(products, slot).map(|curvature| products.step(slot) / curvature)
 }
 
-/// The blend of both directions of the pairs in `window` (slots, oldest first), into `d`. Returns
-/// how many columns the multisecant dropped.
+/// What a blend found besides the direction.
+pub(super) struct Blended {
+    /// Columns that the least squares dropped.
+    pub(super) dropped: usize,
+    /// Its residual, relative to the gradient.
+    pub(super) residual: f32,
+}
+
+/// The blend of both directions of the pairs in `window` (slots, oldest first), into `d`.
 ///
-/// L-BFGS takes `share` of it. Where the changes of the gradient span almost all of the gradient, so
-/// that the relative residual `r` of the least squares is below `threshold`, they are as good as the
-/// whole Hessian, and the multisecant step is one of Newton's: L-BFGS's share falls as `r` does.
+/// Where the changes of the gradient span almost all of the gradient, the relative residual `r` of the
+/// least squares is small: the pairs know the whole Hessian that matters, and the multisecant step is
+/// as good as Newton's. Elsewhere L-BFGS, which is of full rank, knows more. Its share is
+/// `r / (r + balance)`.
 pub(super) fn blend(
     products: &Products<'_>,
     window: &[u8],
     settings: &Settings,
     d: &mut Combination<'_>,
     scratch: &mut Scratch<'_>,
-) -> usize {
+) -> Blended {
     let dropped = least_squares(products, window, settings.regularization, scratch);
     let spanned = slots(window)
         .zip(&*scratch.gamma)
@@ -94,10 +101,10 @@ pub(super) fn blend(
 
     let share = if !quasi_newton(products, window, d, scratch.alpha) {
         0.0
-    } else if residual < settings.threshold {
-        settings.share * (residual / settings.threshold)
+    } else if settings.balance > 0.0 {
+        residual / (residual + settings.balance)
     } else {
-        settings.share
+        1.0
     };
     let rest = 1.0 - share;
     // The multisecant step is -dX gamma - theta (g - dG gamma).
@@ -106,7 +113,7 @@ pub(super) fn blend(
         *change = share * *change + rest * (settings.theta * *gamma);
     }
     d.gradient = share * d.gradient - rest * settings.theta;
-    dropped
+    Blended { dropped, residual }
 }
 
 /// The L-BFGS direction by the two-loop recursion (Nocedal, Math. Comp. 35, 1980), in `d`; false

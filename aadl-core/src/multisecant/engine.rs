@@ -17,6 +17,9 @@ use crate::multisecant::{Asked, Config, Memory, Reason, State, Told};
 const THETA_RANGE: f32 = 1e3;
 /// What `theta` is divided by when the pairs are given up.
 const THETA_CUT: f32 = 10.0;
+/// A gradient that the pairs span is to shrink to less than this. Where it does not, they are of other
+/// places or of no quadratic.
+const CONTRACTION: f32 = 0.3;
 /// A step after a loss or gradient that is not finite is this much of the one before.
 const RETREAT: f32 = 0.1;
 
@@ -178,6 +181,9 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             self.state.stale = false;
         }
         self.state.accept(loss);
+        let contraction2 = gradient2 as f32 / self.state.gradient2;
+        let spanned = !fresh && self.state.residual < config.balance as f32;
+        self.state.misled = spanned && !(contraction2 < CONTRACTION * CONTRACTION);
         self.state.gradient2 = gradient2 as f32;
         self.multiply(config, x, pair);
         Ok(if fresh { Told::Started } else { Told::Accepted })
@@ -281,21 +287,22 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
 
     fn find_direction(&mut self, config: &Config<'_>) -> Asked {
         let window = self.pairs.window(&self.state.ring);
-        let State { theta, gradient2, .. } = *self.state;
+        let State { theta, gradient2, misled, .. } = *self.state;
         let (products, mut d, mut scratch) = self.small.parts(window.len());
         d.follow_gradient(theta);
         let mut slope = 0.0;
         if !window.is_empty() {
+            let balance = if misled && config.balance.is_finite() { 0.0 } else { config.balance };
             let settings = Settings {
-                share: config.share as f32,
-                threshold: config.threshold as f32,
+                balance: balance as f32,
                 regularization: config.regularization,
                 theta,
                 gradient2,
             };
-            let dropped = direction::blend(&products, &window, &settings, &mut d, &mut scratch);
+            let blended = direction::blend(&products, &window, &settings, &mut d, &mut scratch);
+            self.state.residual = blended.residual;
             let count = &mut self.state.stats.columns_dropped;
-            *count = count.saturating_add(dropped as u32);
+            *count = count.saturating_add(blended.dropped as u32);
             slope = d.slope(&products, &window, gradient2);
         }
         let descends = slope < 0.0 && slope.is_finite();

@@ -20,6 +20,10 @@ pub struct State {
     pub(super) accepted: u32,
     /// The mixing of the multisecant step, and that of the first step.
     pub(super) theta: f32,
+    /// The relative residual of the last least squares.
+    pub(super) residual: f32,
+    /// Small as that was, the gradient did not shrink: L-BFGS alone leads on.
+    pub(super) misled: bool,
     pub(super) first_theta: f32,
     /// `g . g` at the accepted point.
     pub(super) gradient2: f32,
@@ -52,6 +56,8 @@ impl State {
             losses: [0.0; MAX_WINDOW],
             accepted: 0,
             theta: 0.0,
+            residual: 0.0,
+            misled: false,
             first_theta: 0.0,
             gradient2: 0.0,
             gradient: 0.0,
