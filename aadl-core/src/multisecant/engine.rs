@@ -121,7 +121,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
     /// # Errors
     /// [`Error::Length`] of `x`, `gradient` or the bounds, [`Error::Config`]; [`Error::NonFinite`] of
     /// a loss or gradient at the first point, from where there is no way back, and of `x`. Nothing
-    /// has changed then.
+    /// but `gradient` has changed then.
     pub fn tell(
         &mut self,
         config: &Config<'_>,
@@ -143,12 +143,14 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
                 return Err(Error::NonFinite { what: "gradient", index });
             }
         }
-        bump(&mut self.state.stats.evaluations);
         let (loss, gradient2) = regularize::<K>(config, x, loss, gradient);
-        if !loss.is_finite() || !gradient2.is_finite() {
-            if fresh {
-                return Err(Error::NonFinite { what: "loss", index: 0 });
-            }
+        let finite = loss.is_finite() && gradient2.is_finite();
+        if fresh && !finite {
+            let what = if loss.is_finite() { "gradient" } else { "loss" };
+            return Err(Error::NonFinite { what, index: 0 });
+        }
+        bump(&mut self.state.stats.evaluations);
+        if !finite {
             let reason =
                 if loss.is_finite() { Reason::NonFiniteGradient } else { Reason::NonFiniteLoss };
             self.state.length *= RETREAT;
@@ -170,7 +172,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         copy(self.gradient, gradient);
         bump(&mut self.state.stats.accepted);
         if !self.state.started {
-            let norm = sqrt(gradient2) as f32;
+            let norm = sqrt(gradient2);
             let first = config.first_step as f32;
             self.state.first_theta = if norm > 1.0 { first / norm } else { first };
             self.state.theta = self.state.first_theta;
@@ -181,10 +183,10 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             self.state.stale = false;
         }
         self.state.accept(loss);
-        let contraction2 = gradient2 as f32 / self.state.gradient2;
+        let contraction2 = gradient2 / self.state.gradient2;
         let spanned = !fresh && self.state.residual < config.balance as f32;
         self.state.misled = spanned && !(contraction2 < CONTRACTION * CONTRACTION);
-        self.state.gradient2 = gradient2 as f32;
+        self.state.gradient2 = gradient2;
         self.multiply(config, x, pair);
         Ok(if fresh { Told::Started } else { Told::Accepted })
     }
@@ -219,7 +221,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         Ok(if moved { asked } else { Asked::Stationary })
     }
 
-    fn check(&self, config: &Config<'_>, x: &[f32]) -> Result<(), Error> {
+    pub(super) fn check(&self, config: &Config<'_>, x: &[f32]) -> Result<(), Error> {
         config.validate()?;
         check_length("x", self.pairs.n, x.len())?;
         config.bounds.check(self.pairs.n)
@@ -253,7 +255,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             for (i, (x, gradient)) in x.iter_mut().zip(&*self.gradient).enumerate() {
                 *x = if blocked(config, i, *x, *gradient) { 0.0 } else { *gradient };
             }
-            self.state.gradient2 = K::dot_wide(x, x) as f32;
+            self.state.gradient2 = K::dot(x, x);
         }
         let elements = if bounded { &*x } else { &*self.gradient };
         let exponent = C::Vector::exponent(K::max_magnitude(elements));
@@ -358,21 +360,22 @@ fn regularize<K: Kernels>(
     x: &[f32],
     loss: f32,
     gradient: &mut [f32],
-) -> (f32, f64) {
-    let mut norm2 = K::dot_wide(gradient, gradient);
-    if config.clip < f64::INFINITY && norm2.is_finite() && norm2 > config.clip * config.clip {
-        let factor = (config.clip / sqrt(norm2)) as f32;
+) -> (f32, f32) {
+    let norm2 = K::dot(gradient, gradient);
+    let norm = sqrt(norm2);
+    let clipped = f64::from(norm) > config.clip && norm.is_finite();
+    if clipped {
+        let factor = config.clip as f32 / norm;
         for g in &mut *gradient {
             *g *= factor;
         }
-        norm2 = K::dot_wide(gradient, gradient);
     }
-    if config.weight_decay == 0.0 {
+    let decay = config.weight_decay as f32;
+    if decay == 0.0 && !clipped {
         return (loss, norm2);
     }
-    K::axpy(gradient, config.weight_decay as f32, x);
-    let penalty = 0.5 * config.weight_decay * K::dot_wide(x, x);
-    ((f64::from(loss) + penalty) as f32, K::dot_wide(gradient, gradient))
+    K::axpy(gradient, decay, x);
+    (loss + 0.5 * decay * K::dot(x, x), K::dot(gradient, gradient))
 }
 
 /// How much of a step that led to `loss` to go: the minimum of the parabola through both losses

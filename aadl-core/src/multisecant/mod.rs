@@ -1,9 +1,48 @@
-//! Training without a learning rate: multisecant Anderson acceleration on gradient pairs, blended with
-//! L-BFGS.
+//! Training from losses and gradients alone, without a learning rate: multisecant Anderson
+//! acceleration on gradient pairs, blended with L-BFGS.
+//!
+//! Kept are the last `m` *pairs*: steps `dX_j = x_{j+1} - x_j` between accepted points and the
+//! changes `dG_j` of the gradient along them, as integers with a power-of-two scale per column. Two
+//! directions come from them:
+//!
+//! - *multisecant* (type-II Anderson acceleration of gradient descent; Fang & Saad, Numer. Linear
+//!   Algebra Appl. 16, 2009): `-dX gamma - theta (g - dG gamma)`, where `gamma` minimises
+//!   `||g - dG gamma||` and `theta = |dx|^2 / (dx . dg)` is the long step of Barzilai & Borwein (IMA
+//!   J. Numer. Anal. 8, 1988) of the newest pair;
+//! - *L-BFGS* (Nocedal, Math. Comp. 35, 1980), over the pairs of positive curvature.
+//!
+//! With `r = ||g - dG gamma|| / ||g||`, L-BFGS has the share `r / (r + balance)` of the step: all of
+//! it where the pairs know little of the gradient, little where they span it. If they seemed to span
+//! it, but the gradient did not shrink, L-BFGS has it all for a step.
+//!
+//! Both need inner products only, so a step takes two passes over the pairs: one for the products of
+//! all columns with the newest change and with the gradient, exact sums of integers; one to combine
+//! them.
+//!
+//! A point is accepted if its loss, which comes with the gradient, is at most the largest of the last
+//! three accepted (Grippo, Lampariello & Lucidi, SIAM J. Numer. Anal. 23, 1986). Otherwise the step is
+//! shortened by interpolation; after four times the pairs are given up, and `theta` is cut to a
+//! tenth. No evaluation is spent on anything else.
+//!
+//! The first step is `-g min(1, 1/||g||)`, which is the only length that does not come from the loss
+//! itself; `benchmarks.md` shows how little it matters.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `config` | [`Config`], [`Bounds`] |
+//! | `outcome` | [`Told`], [`Asked`], [`Reason`], [`Stats`]: what happened |
+//! | `state` | [`State`] and [`Memory`]: what is kept between two calls |
+//! | `pairs` | the columns |
+//! | `products`, `small` | inner products, and the memory of what depends on the number of pairs alone |
+//! | `direction` | from inner products to a direction |
+//! | `engine` | [`MultisecantMut`]: the algorithm, on borrowed memory |
+//! | `owner` | [`Multisecant`]: the same with arrays of its own |
+//! | `minimize` | [`minimize`]: a loop over a closure |
 
 mod config;
 mod direction;
 mod engine;
+mod minimize;
 mod outcome;
 mod owner;
 mod pairs;
@@ -13,6 +52,7 @@ mod state;
 
 pub use config::{Bounds, Config, MAX_WINDOW};
 pub use engine::MultisecantMut;
+pub use minimize::{Minimum, Stop, minimize};
 pub use outcome::{Asked, Reason, Stats, Told};
-pub use owner::Multisecant;
+pub use owner::{Multisecant, Tiny};
 pub use state::{Memory, State};

@@ -5,6 +5,15 @@ use crate::history::MAX_DEPTH;
 use crate::kernels::Column;
 use crate::multisecant::{Asked, Config, Memory, MultisecantMut, State, Stats, Told};
 
+/// The engine for devices with the least memory: five pairs of bytes, `4.5 N` numbers of state in all.
+///
+/// ```
+/// use aadl_core::multisecant::{Multisecant, Tiny};
+/// // Of 1,000 parameters, 10,000 bytes of pairs and 8,000 of floats against 40,000 and 8,000.
+/// assert!(Tiny::<1000>::BYTES < 18_800 && Multisecant::<1000>::BYTES < 49_700);
+/// ```
+pub type Tiny<const N: usize> = Multisecant<N, 5, i8>;
+
 /// Training of `N` parameters from losses and gradients with the last `M` pairs, `1 <= M <= 32`,
 /// checked by the compiler. It holds nothing but zeros at the start, so that a `static` one lies in
 /// `.bss`.

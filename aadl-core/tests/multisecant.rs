@@ -1,0 +1,274 @@
+//! The learning-rate-free engine.
+
+use aadl_core::Error;
+use aadl_core::kernels::Column;
+use aadl_core::least_squares::Regularization;
+use aadl_core::multisecant::{Asked, Bounds, Config, Multisecant, Reason, Told};
+
+const N: usize = 6;
+
+/// `1/2 sum_i w_i (x_i - 1)^2`, `w` from 1 to 32.
+fn quadratic(x: &[f32; N]) -> (f32, [f32; N]) {
+    let weight = |i: usize| (1u32 << i) as f32;
+    let gradient = core::array::from_fn(|i| weight(i) * (x[i] - 1.0));
+    let loss = (0..N).map(|i| 0.5 * weight(i) * (x[i] - 1.0) * (x[i] - 1.0)).sum();
+    (loss, gradient)
+}
+
+fn descend<const M: usize, C: Column>(
+    config: &Config<'_>,
+    steps: usize,
+) -> ([f32; N], Multisecant<N, M, C>) {
+    let mut engine = Multisecant::<N, M, C>::new();
+    let mut x = [0.0; N];
+    for _ in 0..steps {
+        let (loss, mut gradient) = quadratic(&x);
+        engine.tell(config, &mut x, loss, &mut gradient).unwrap();
+        engine.ask(config, &mut x).unwrap();
+        assert!(x.iter().all(|x| x.is_finite()));
+    }
+    (x, engine)
+}
+
+fn close(x: &[f32; N], to: &[f32; N], tolerance: f32) -> bool {
+    x.iter().zip(to).all(|(x, to)| (x - to).abs() <= tolerance)
+}
+
+#[test]
+fn every_format_finds_the_minimum_and_stays_there() {
+    let check = |x: [f32; N]| assert!(close(&x, &[1.0; N], 1e-5), "{x:?}");
+    // Past convergence, where all there is is rounding.
+    for steps in [40, 400] {
+        check(descend::<10, i16>(&Config::DEFAULT, steps).0);
+        check(descend::<10, f32>(&Config::DEFAULT, steps).0);
+        check(descend::<5, i8>(&Config::DEFAULT, steps).0);
+        check(descend::<1, i16>(&Config::DEFAULT, steps).0);
+        check(descend::<32, i16>(&Config::DEFAULT, steps).0);
+        let alone = |balance| Config { balance, ..Config::DEFAULT };
+        check(descend::<10, i16>(&alone(0.0), steps).0);
+        check(descend::<10, i16>(&alone(f64::INFINITY), steps).0);
+    }
+}
+
+/// The first steps of both directions against textbook recursions in float64 on explicit vectors.
+#[test]
+fn directions_are_the_textbook_ones() {
+    type Vector = [f64; N];
+    let dot = |a: &Vector, b: &Vector| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let plus =
+        |a: &Vector, s: f64, b: &Vector| -> Vector { core::array::from_fn(|i| a[i] + s * b[i]) };
+    for (balance, pairs) in [(0.0, 1), (0.0, 2), (0.0, 4), (f64::INFINITY, 1), (f64::INFINITY, 3)] {
+        let config = Config { balance, regularization: Regularization::None, ..Config::DEFAULT };
+        let mut engine = Multisecant::<N, 4, f32>::new();
+        let mut x = [0.0f32; N];
+        let (mut points, mut gradients) = (Vec::new(), Vec::new());
+        for _ in 0..=pairs {
+            let (loss, mut gradient) = quadratic(&x);
+            points.push(x.map(f64::from));
+            gradients.push(gradient.map(f64::from));
+            assert!(!matches!(
+                engine.tell(&config, &mut x, loss, &mut gradient),
+                Ok(Told::Rejected(_)) | Err(_)
+            ));
+            engine.ask(&config, &mut x).unwrap();
+        }
+        let differences = |of: &[Vector]| -> Vec<Vector> {
+            of.windows(2).map(|two| plus(&two[1], -1.0, &two[0])).collect()
+        };
+        let (dx, dg) = (differences(&points), differences(&gradients));
+        let (point, g) = (points[pairs], gradients[pairs]);
+        let d = if balance == 0.0 {
+            // Nocedal & Wright, algorithm 7.4.
+            let mut q = g;
+            let mut alphas = Vec::new();
+            for (s, y) in dx.iter().zip(&dg).rev() {
+                let alpha = dot(s, &q) / dot(s, y);
+                q = plus(&q, -alpha, y);
+                alphas.push(alpha);
+            }
+            let scaling = dot(&dx[pairs - 1], &dg[pairs - 1]) / dot(&dg[pairs - 1], &dg[pairs - 1]);
+            let mut r = q.map(|q| scaling * q);
+            for ((s, y), alpha) in dx.iter().zip(&dg).zip(alphas.iter().rev()) {
+                r = plus(&r, alpha - dot(y, &r) / dot(s, y), s);
+            }
+            r.map(|r| -r)
+        } else {
+            // Gram-Schmidt gives gamma of any number of columns: the projection and its preimage.
+            let (mut ys, mut ss) = (dg.clone(), dx.clone());
+            let (mut residual, mut step) = (g, [0.0; N]);
+            for j in 0..pairs {
+                for i in 0..j {
+                    let factor = dot(&ys[j], &ys[i]) / dot(&ys[i], &ys[i]);
+                    ys[j] = plus(&ys[j], -factor, &ys[i].clone());
+                    ss[j] = plus(&ss[j], -factor, &ss[i].clone());
+                }
+                let gamma = dot(&residual, &ys[j]) / dot(&ys[j], &ys[j]);
+                residual = plus(&residual, -gamma, &ys[j]);
+                step = plus(&step, -gamma, &ss[j]);
+            }
+            let newest = (&dx[pairs - 1], &dg[pairs - 1]);
+            let theta = dot(newest.0, newest.0) / dot(newest.0, newest.1);
+            plus(&step, -theta, &residual)
+        };
+        let expected = plus(&point, 1.0, &d);
+        let size = dot(&d, &d).sqrt();
+        for (x, expected) in x.iter().zip(&expected) {
+            let error = (f64::from(*x) - expected).abs() / size;
+            assert!(error < 2e-3, "balance {balance}, {pairs} pairs: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_rejected_point_is_restored_to_the_bit_and_the_step_shortened() {
+    let config = Config::DEFAULT;
+    for (loss, gradient, reason) in [
+        (1e9, 1.0, Reason::Loss),
+        (f32::NAN, 1.0, Reason::NonFiniteLoss),
+        (f32::INFINITY, 1.0, Reason::NonFiniteLoss),
+        (1.0, f32::NAN, Reason::NonFiniteGradient),
+        (1.0, f32::MAX, Reason::NonFiniteGradient),
+    ] {
+        let (_, mut engine) = descend::<10, i16>(&config, 3);
+        let mut accepted = [0.0; N];
+        // What is accepted is known after the next evaluation.
+        engine.ask(&config, &mut accepted).unwrap();
+        let (value, mut g) = quadratic(&accepted);
+        engine.tell(&config, &mut accepted, value, &mut g).unwrap();
+        let before = *engine.stats();
+        let mut distance = f32::INFINITY;
+        for rejections in 1..=5 {
+            let mut x = [f32::NAN; N];
+            let asked = engine.ask(&config, &mut x).unwrap();
+            assert_eq!(asked == Asked::Shortened, rejections > 1);
+            let moved: f32 = x.iter().zip(&accepted).map(|(x, a)| (x - a).abs()).sum();
+            assert!(moved < distance && moved > 0.0);
+            distance = moved;
+            let told = engine.tell(&config, &mut x, loss, &mut [gradient; N]).unwrap();
+            assert_eq!(told, Told::Rejected(reason));
+            assert_eq!(x.map(f32::to_bits), accepted.map(f32::to_bits));
+        }
+        let stats = engine.stats();
+        assert_eq!((stats.rejected() - before.rejected(), stats.restarts), (5, 1));
+        // The pairs are given up; the engine goes on.
+        let mut x = accepted;
+        assert_eq!(engine.ask(&config, &mut x), Ok(Asked::Gradient));
+        for _ in 0..60 {
+            let (loss, mut gradient) = quadratic(&x);
+            engine.tell(&config, &mut x, loss, &mut gradient).unwrap();
+            engine.ask(&config, &mut x).unwrap();
+        }
+        assert!(close(&x, &[1.0; N], 1e-5), "{x:?}");
+    }
+}
+
+#[test]
+fn asking_twice_gives_the_same_point() {
+    let (x, mut engine) = descend::<10, i16>(&Config::DEFAULT, 5);
+    let mut again = [0.0; N];
+    engine.ask(&Config::DEFAULT, &mut again).unwrap();
+    assert_eq!(again, x);
+}
+
+#[test]
+fn bounds_hold_at_every_point_and_the_constrained_minimum_is_found() {
+    let (lower, upper) = ([-1.0, 0.0, 0.5, 1.25, -1.0, -1.0], [0.25, 2.0, 2.0, 2.0, 0.5, 1.0]);
+    let each = Bounds::Each { lower: &lower, upper: &upper };
+    let mut x = [0.0, 0.0, 0.5, 2.0, 0.0, 0.0];
+    let mut engine = Multisecant::<N>::new();
+    let config = Config { bounds: each, ..Config::DEFAULT };
+    for _ in 0..60 {
+        let (loss, mut gradient) = quadratic(&x);
+        engine.tell(&config, &mut x, loss, &mut gradient).unwrap();
+        engine.ask(&config, &mut x).unwrap();
+        assert!(x.iter().zip(lower.iter().zip(&upper)).all(|(x, (l, u))| l <= x && x <= u));
+    }
+    assert!(close(&x, &[0.25, 1.0, 1.0, 1.25, 0.5, 1.0], 1e-5), "{x:?}");
+
+    let uniform = Bounds::Uniform { lower: -0.5, upper: 0.75 };
+    let (x, _) = descend::<10, i16>(&Config { bounds: uniform, ..Config::DEFAULT }, 60);
+    assert!(close(&x, &[0.75; N], 1e-6), "{x:?}");
+}
+
+#[test]
+fn weight_decay_finds_the_ridge_solution_and_clipping_the_same_minimum() {
+    let (x, _) = descend::<10, i16>(&Config { weight_decay: 0.5, ..Config::DEFAULT }, 60);
+    let ridge = core::array::from_fn(|i| (1u32 << i) as f32 / ((1u32 << i) as f32 + 0.5));
+    assert!(close(&x, &ridge, 1e-5), "{x:?}");
+    let mut engine = Multisecant::<N>::new();
+    let config = Config { clip: 0.5, ..Config::DEFAULT };
+    let mut x = [0.0; N];
+    let (loss, mut gradient) = quadratic(&x);
+    engine.tell(&config, &mut x, loss, &mut gradient).unwrap();
+    let norm = gradient.iter().map(|g| g * g).sum::<f32>().sqrt();
+    assert!((norm - 0.5).abs() < 1e-6);
+    let (x, _) = descend::<10, i16>(&config, 200);
+    assert!(close(&x, &[1.0; N], 1e-4), "{x:?}");
+}
+
+#[test]
+fn other_data_are_no_rejection_and_make_no_pair() {
+    let (_, mut engine) = descend::<10, i16>(&Config::DEFAULT, 4);
+    engine.view().data_changed();
+    let mut x = [0.0; N];
+    assert_eq!(engine.ask(&Config::DEFAULT, &mut x), Ok(Asked::Start));
+    let base = x;
+    let told = engine.tell(&Config::DEFAULT, &mut x, 1e6, &mut [1.0; N]);
+    assert_eq!((told, x), (Ok(Told::Started), base));
+    assert_eq!(engine.state().loss(), Some(1e6));
+    assert_eq!(engine.ask(&Config::DEFAULT, &mut x), Ok(Asked::Pairs));
+}
+
+#[test]
+fn mistakes_are_named_and_change_nothing() {
+    let config = Config::DEFAULT;
+    let mut engine = Multisecant::<N>::new();
+    let mut x = [0.0; N];
+    let non_finite = |what, index| Err(Error::NonFinite { what, index });
+    let mut bad = [0.0, 0.0, f32::NAN, 0.0, 0.0, 0.0];
+    assert_eq!(engine.tell(&config, &mut x, f32::NAN, &mut [1.0; N]), non_finite("loss", 0));
+    assert_eq!(engine.tell(&config, &mut x, 1.0, &mut bad), non_finite("gradient", 2));
+    assert_eq!(engine.tell(&config, &mut bad, 1.0, &mut [1.0; N]), non_finite("x", 2));
+    assert_eq!(engine.tell(&config, &mut x, 1.0, &mut [f32::MAX; N]), non_finite("gradient", 0));
+    let view = &mut engine.view();
+    assert_eq!(
+        view.tell(&config, &mut x, 1.0, &mut [1.0]),
+        Err(Error::Length { what: "gradient", expected: N, found: 1 })
+    );
+    assert_eq!(
+        view.ask(&config, &mut [0.0]),
+        Err(Error::Length { what: "x", expected: N, found: 1 })
+    );
+    let short = Config { bounds: Bounds::Each { lower: &[0.0; 2], upper: &[1.0; N] }, ..config };
+    assert_eq!(
+        view.ask(&short, &mut x),
+        Err(Error::Length { what: "lower", expected: N, found: 2 })
+    );
+    assert_eq!(*engine.state(), Default::default());
+    for (config, field) in [
+        (Config { balance: -1.0, ..config }, "balance"),
+        (Config { balance: f64::NAN, ..config }, "balance"),
+        (Config { window: 0, ..config }, "window"),
+        (Config { window: 9, ..config }, "window"),
+        (Config { first_step: 0.0, ..config }, "first_step"),
+        (Config { weight_decay: -1.0, ..config }, "weight_decay"),
+        (Config { clip: 0.0, ..config }, "clip"),
+        (Config { regularization: Regularization::Relative(-1.0), ..config }, "regularization"),
+        (Config { bounds: Bounds::Uniform { lower: 1.0, upper: 0.0 }, ..config }, "bounds"),
+        (Config { bounds: Bounds::Each { lower: &[f32::NAN], upper: &[0.0] }, ..config }, "bounds"),
+    ] {
+        assert!(matches!(config.validate(), Err(Error::Config { field: f, .. }) if f == field));
+        assert!(engine.ask(&config, &mut x).is_err());
+    }
+}
+
+#[test]
+fn a_stationary_start_is_said_to_be_one() {
+    let mut engine = Multisecant::<N>::new();
+    let mut x = [1.0; N];
+    assert_eq!(engine.ask(&Config::DEFAULT, &mut x), Ok(Asked::Start));
+    let (loss, mut gradient) = quadratic(&x);
+    assert_eq!(engine.tell(&Config::DEFAULT, &mut x, loss, &mut gradient), Ok(Told::Started));
+    assert_eq!(engine.ask(&Config::DEFAULT, &mut x), Ok(Asked::Stationary));
+    assert_eq!(x, [1.0; N]);
+}
