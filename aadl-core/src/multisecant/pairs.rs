@@ -36,8 +36,12 @@ impl<C: Column> Pairs<'_, C> {
 
     /// Slots in use, the oldest pair first.
     pub(super) fn window(&self, ring: &Ring) -> Slots {
-        let newest_last = (0..ring.len()).rev().filter_map(|age| ring.slot(self.depth, age));
-        newest_last.map(|slot| slot as u8).collect()
+        let mut slots = Slots::new();
+        for slot in (0..ring.len()).rev().filter_map(|age| ring.slot(self.depth, age)) {
+            // Never full: a ring has at most as many slots.
+            let _ = slots.push(slot as u8);
+        }
+        slots
     }
 
     /// Stores a pair, over the oldest where all slots are in use, unless it is nothing or overflows.

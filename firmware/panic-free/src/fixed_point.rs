@@ -1,7 +1,7 @@
 //! Least squares and the accelerator of any map.
 
 use crate::{keep, unknown};
-use aadl_core::anderson::{self, Anderson, AndersonMut, Config, Memory, State, Stats};
+use aadl_core::anderson::{self, Anderson, AndersonMut, Memory};
 use aadl_core::kernels::Portable;
 use aadl_core::least_squares::Regularization;
 use aadl_core::least_squares::cholesky::Cholesky;
@@ -69,12 +69,12 @@ fn qr<T: Real>() {
 
 #[inline(never)]
 fn settings() {
-    keep(Config::validate(&unknown()));
-    keep(Config::default());
-    let state = black_box(State::new());
-    keep(State::is_unconfirmed(&state));
-    keep(State::stats(&state));
-    keep(Stats::rejected(&unknown()));
+    keep(anderson::Config::validate(&unknown()));
+    keep(anderson::Config::default());
+    let state = black_box(anderson::State::new());
+    keep(anderson::State::is_unconfirmed(&state));
+    keep(anderson::State::stats(&state));
+    keep(anderson::Stats::rejected(&unknown()));
 }
 
 #[inline(never)]
@@ -98,7 +98,7 @@ fn owner<T: Real, const N: usize, const M: usize>() {
 /// On memory of any size, in any state.
 #[inline(never)]
 fn accelerator<T: Real>() {
-    let mut state = black_box(State::new());
+    let mut state = black_box(anderson::State::new());
     let memory = Memory {
         iterates: unknown(),
         gram: unknown(),

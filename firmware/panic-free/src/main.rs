@@ -21,6 +21,7 @@
 mod descent;
 mod fixed_point;
 mod foundation;
+mod multisecant;
 mod networks;
 
 use aadl_core::math::{Libm, Math, Micromath};
@@ -50,6 +51,7 @@ extern "C" fn _start() -> ! {
     foundation::real::<f64>();
     foundation::math::<f32, Micromath>();
     networks::all::<f32, Micromath>();
+    multisecant::all();
     foundation::text();
     #[cfg(feature = "control")]
     control();

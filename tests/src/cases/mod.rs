@@ -12,6 +12,7 @@ mod kernels;
 mod least_squares;
 mod limits;
 mod math;
+mod multisecant;
 mod network;
 mod optim;
 mod training;
@@ -116,6 +117,13 @@ impl<K: Kernels> Table<K> {
         case("limits::non_finite", 3584, limits::non_finite::<K>),
         case("limits::converged", 3584, limits::converged::<K>),
         case("limits::powers_of_two", 4608, limits::powers_of_two::<K>),
+        case("multisecant::columns_i16", 4096, multisecant::columns::<K, i16>),
+        case("multisecant::columns_i8", 4096, multisecant::columns::<K, i8>),
+        case("multisecant::columns_f32", 5120, multisecant::columns::<K, f32>),
+        case("multisecant::calibration_i16", 5120, multisecant::calibration::<K, i16, 10>),
+        case("multisecant::calibration_i8", 4096, multisecant::calibration::<K, i8, 5>),
+        case("multisecant::calibration_f32", 6144, multisecant::calibration::<K, f32, 10>),
+        case("multisecant::options", 4096, multisecant::options),
         case("optim::sgd", 1536, optim::sgd),
         case("optim::rmsprop", 1664, optim::rmsprop),
         case("optim::adam", 2176, optim::adam),

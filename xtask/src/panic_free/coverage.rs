@@ -8,6 +8,8 @@
 //! | a public trait that a public type implements | `a_trait::<.., Type, ..>(..)`: a function of the image that is named after the trait and calls what the trait has |
 //! | one that every type implements (`impl<T> Trait for T`) | `a_trait::<_, ..>(..)`, as above |
 //!
+//! Where two types of the core have one name, the module stands before it: `module::Type::function(..)`.
+//!
 //! A call `x.function()` does not count, since its source does not say whose function that is; nor
 //! does anything in a macro. Functions made by one of the core's own macros do, after its parameters
 //! have been replaced. Not asked for is what `derive` makes, and text ([`FORMATTING`]).
@@ -60,8 +62,8 @@ fn parse(path: &Path) -> Outcome<syn::File> {
 /// The public functions of the core.
 #[derive(Default)]
 struct Core {
-    /// Calls that reach a public function, with its file.
-    functions: Vec<(String, PathBuf)>,
+    /// Calls that reach a public function, with its public module and its file.
+    functions: Vec<(String, String, PathBuf)>,
     /// Public traits that have functions.
     traits: BTreeSet<String>,
     /// Names of types, and whether a public one has it.
@@ -74,6 +76,7 @@ struct Implementation {
     of_trait: String,
     for_type: String,
     functions: Vec<String>,
+    module: String,
     file: PathBuf,
 }
 
@@ -122,7 +125,8 @@ impl Core {
     }
 
     fn function(&mut self, of: &str, name: &syn::Ident, place: &Place<'_>) {
-        self.functions.push((format!("{of}::{name}"), place.file.to_path_buf()));
+        let module = place.module.to_owned();
+        self.functions.push((format!("{of}::{name}"), module, place.file.to_path_buf()));
     }
 
     fn type_named(&mut self, name: &syn::Ident, visibility: &syn::Visibility) {
@@ -159,6 +163,7 @@ impl Core {
                 of_trait: of_trait.ident.to_string(),
                 for_type,
                 functions: functions.map(|f| f.sig.ident.to_string()).collect(),
+                module: place.module.to_owned(),
                 file: place.file.to_path_buf(),
             });
         } else {
@@ -185,24 +190,34 @@ impl Core {
     }
 
     /// All calls that the image must contain, and the file that asks for it. An error where two
-    /// files ask for the same: a call does not say in which of them its function stands.
+    /// files of one module ask for the same: a call does not say in which of them its function
+    /// stands.
     fn wanted(&self) -> Outcome<BTreeMap<String, &Path>> {
-        let mut calls: Vec<_> =
-            self.functions.iter().map(|(call, file)| (call.clone(), file.as_path())).collect();
-        for Implementation { of_trait, for_type, functions, file } in &self.implementations {
+        let functions = self.functions.iter();
+        let mut calls: Vec<_> = functions
+            .map(|(call, module, file)| (call.clone(), module.as_str(), file.as_path()))
+            .collect();
+        for Implementation { of_trait, for_type, functions, module, file } in &self.implementations
+        {
             if self.types.get(for_type) == Some(&false) {
                 continue;
             }
             if self.traits.contains(of_trait) {
-                calls.push((format!("{}::<{for_type}>", snake_case(of_trait)), file));
+                calls.push((format!("{}::<{for_type}>", snake_case(of_trait)), module, file));
             } else if !FORMATTING.contains(&of_trait.as_str()) {
                 let names = functions.iter().map(|name| format!("{for_type}::{name}"));
-                calls.extend(names.map(|call| (call, file.as_path())));
+                calls.extend(names.map(|call| (call, module.as_str(), file.as_path())));
             }
         }
+        let mut modules: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (call, module, _) in &calls {
+            modules.entry(call).or_default().insert(module);
+        }
         let mut wanted = BTreeMap::new();
-        for (call, file) in calls {
-            if let Some(other) = wanted.insert(call.clone(), file).filter(|other| *other != file) {
+        for (call, module, file) in &calls {
+            let several = modules.get(call.as_str()).is_some_and(|modules| modules.len() > 1);
+            let call = if several { format!("{module}::{call}") } else { call.clone() };
+            if let Some(other) = wanted.insert(call.clone(), *file).filter(|other| other != file) {
                 return Err(format!(
                     "{} and {} both have `{call}(..)`, which one call would count for; rename one",
                     other.display(),
@@ -262,6 +277,9 @@ impl<'ast> Visit<'ast> for Calls {
             let segments: Vec<_> = function.path.segments.iter().collect();
             if let [.., of, name] = segments[..] {
                 self.0.insert(format!("{}::{}", of.ident, name.ident));
+            }
+            if let [.., module, of, name] = segments[..] {
+                self.0.insert(format!("{}::{}::{}", module.ident, of.ident, name.ident));
             }
             if let Some(name) = segments.last()
                 && let syn::PathArguments::AngleBracketed(arguments) = &name.arguments
