@@ -1,3 +1,4 @@
+//! Packs `digests.txt` into the program: as bytes, since the flash of the smallest machine is full.
 //! Where there is no operating system, tells the linker the memory of the machine that a target's
 //! tests run on (`xtask/src/machine.rs`).
 
@@ -27,12 +28,43 @@ REGION_ALIAS("REGION_BSS", RAM);
 REGION_ALIAS("REGION_HEAP", RAM);
 REGION_ALIAS("REGION_STACK", RAM);"#;
 
+const DIGESTS: &str = "digests.txt";
+
+/// The lines of `digests.txt` as an array of tuples: name, count, digest, marks.
+fn pack(text: &str) -> Result<String, String> {
+    let mut entries = String::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (name, count, digest, marks) = match words[..] {
+            [] => continue,
+            [first, ..] if first.starts_with('#') => continue,
+            [name, count, digest] => (name, count, digest, ""),
+            [name, count, digest, marks] => (name, count, digest, marks),
+            _ => return Err(format!("{DIGESTS}, line {number}: more than four words")),
+        };
+        let hexadecimal = |word: &str| word.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let marks_fit = hexadecimal(marks) && marks.len() % 2 == 0;
+        if count.parse::<u32>().is_err() || !hexadecimal(digest) || !marks_fit {
+            return Err(format!("{DIGESTS}, line {number}: not a name, a count, a digest, marks"));
+        }
+        let marks: String =
+            marks.as_bytes().chunks(2).map(|two| format!("\\x{}", two.escape_ascii())).collect();
+        entries += &format!("({name:?}, {count}, 0x{digest}, b\"{marks}\"),\n");
+    }
+    Ok(format!("&[\n{entries}]"))
+}
+
 fn main() -> Result<(), String> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed={DIGESTS}");
     let variable = |name: &str| env::var(name).map_err(|e| format!("{name}: {e}"));
     let target = variable("TARGET")?;
     // Programs say by it where they ran.
     println!("cargo::rustc-env=AADL_TARGET={target}");
+    let folder = PathBuf::from(variable("OUT_DIR")?);
+    let text = fs::read_to_string(DIGESTS).map_err(|e| format!("{DIGESTS}: {e}"))?;
+    let packed = pack(&text)?;
+    fs::write(folder.join("digests.rs"), packed).map_err(|e| format!("digests.rs: {e}"))?;
     if variable("CARGO_CFG_TARGET_OS")? != "none" {
         return Ok(());
     }
@@ -43,7 +75,6 @@ fn main() -> Result<(), String> {
         "riscv32imac-unknown-none-elf" | "riscv32imafc-unknown-none-elf" => RISC_V,
         _ => return Err(format!("no machine is known for {target}")),
     };
-    let folder = PathBuf::from(variable("OUT_DIR")?);
     fs::write(folder.join("memory.x"), memory).map_err(|e| format!("memory.x: {e}"))?;
     println!("cargo::rustc-link-search={}", folder.display());
     if target.starts_with("riscv") {

@@ -96,7 +96,9 @@ pub(super) fn calibration<K: Kernels, C: Column, const M: usize>(trace: &mut Tra
         trace.real("loss", last);
         let asked = engine.ask(&Config::DEFAULT, &mut x)?;
         ensure!(asked != Asked::Stationary);
-        trace.reals("x", &x);
+        if count % 8 == 7 {
+            trace.reals("x", &x);
+        }
     }
     ensure!(last < 0.05 * first);
     trace.integer("evaluations", engine.state().stats().evaluations.into());
