@@ -75,7 +75,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         eprintln!("{} runs are known already", records.len());
     }
     let outcomes = measure(&records, &tasks, &rivals, seeds)?;
-    let mut tables = vec![report::ratios(&outcomes)];
+    let all = report::ratios(&outcomes, "all tasks");
+    let training: Vec<Outcome> =
+        outcomes.iter().filter(|outcome| outcome.is_training).cloned().collect();
+    let mut tables = vec![report::ratios(&training, "networks"), all];
     for (target, what) in ["easy", "medium", "hard"].into_iter().enumerate().rev() {
         tables.push(report::costs(&outcomes, target, what));
     }
@@ -142,8 +145,12 @@ fn on_task(
     seeds: u64,
     bar: &ProgressBar,
 ) -> io::Result<Outcome> {
-    let mut outcome =
-        Outcome { task: task.name().to_owned(), tuned: Vec::new(), untuned: Vec::new() };
+    let mut outcome = Outcome {
+        task: task.name().to_owned(),
+        is_training: task.is_training(),
+        tuned: Vec::new(),
+        untuned: Vec::new(),
+    };
     for (name, method) in untuned {
         bar.set_message(format!("{}: {name}", task.name()));
         outcome

@@ -3,7 +3,9 @@
 use super::objective::{Problem, TARGETS};
 use super::tasks::normals;
 
-/// `1/2 sum_i w_i x_i^2` of 100 unknowns, `w` from 1 to 1000, evenly spaced in its logarithm.
+/// `1/2 sum_i w_i y_i^2` of 100 unknowns, `w` from 1 to 1000, evenly spaced in its logarithm, in
+/// coordinates `y = x - 2 v (v . x)` that are mirrored at random: on the axes a method that scales
+/// each coordinate by itself would have nothing to learn.
 pub struct MultiscaleParaboloid;
 
 impl MultiscaleParaboloid {
@@ -12,11 +14,22 @@ impl MultiscaleParaboloid {
     fn weight(i: usize) -> f32 {
         1000f32.powf(i as f32 / (Self::N as f32 - 1.0))
     }
+
+    fn mirrored(seed: u64, x: &[f32]) -> Vec<f32> {
+        let v = normals(1200 + seed, x.len());
+        let norm2: f32 = v.iter().map(|v| v * v).sum();
+        let dot: f32 = v.iter().zip(x).map(|(v, x)| v * x).sum();
+        x.iter().zip(&v).map(|(x, v)| x - 2.0 * dot / norm2 * v).collect()
+    }
 }
 
 impl Problem for MultiscaleParaboloid {
     fn name(&self) -> &str {
         "multiscale paraboloid"
+    }
+
+    fn is_training(&self) -> bool {
+        false
     }
 
     fn targets(&self) -> [f32; TARGETS] {
@@ -27,15 +40,19 @@ impl Problem for MultiscaleParaboloid {
         normals(1100 + seed, Self::N)
     }
 
-    fn loss(&self, _: u64, x: &[f32]) -> f32 {
-        let terms = x.iter().enumerate().map(|(i, x)| f64::from(Self::weight(i) * x * x));
+    fn loss(&self, seed: u64, x: &[f32]) -> f32 {
+        let y = Self::mirrored(seed, x);
+        let terms = y.iter().enumerate().map(|(i, y)| f64::from(Self::weight(i) * y * y));
         (0.5 * terms.sum::<f64>()) as f32
     }
 
     fn loss_and_gradient(&self, seed: u64, x: &[f32], gradient: &mut [f32]) -> f32 {
-        for (i, (g, x)) in gradient.iter_mut().zip(x).enumerate() {
-            *g = Self::weight(i) * x;
+        let mut y = Self::mirrored(seed, x);
+        for (i, y) in y.iter_mut().enumerate() {
+            *y *= Self::weight(i);
         }
+        // The mirror is its own transpose.
+        gradient.copy_from_slice(&Self::mirrored(seed, &y));
         self.loss(seed, x)
     }
 }
@@ -46,6 +63,10 @@ pub struct Rosenbrock;
 impl Problem for Rosenbrock {
     fn name(&self) -> &str {
         "Rosenbrock"
+    }
+
+    fn is_training(&self) -> bool {
+        false
     }
 
     fn targets(&self) -> [f32; TARGETS] {

@@ -6,7 +6,7 @@ use aadl_core::kernels::Column;
 use aadl_core::multisecant::{Asked, Config};
 use aadl_core::optim::{AdamConfig, RmsPropConfig, SgdConfig};
 use aadl_host::compat::{Aadl, Settings};
-use aadl_host::optim::Base;
+use aadl_host::optim::{Base, Lbfgs};
 use aadl_host::owned::MultisecantVec;
 
 use super::objective::{Method, Objective};
@@ -138,6 +138,19 @@ impl Method for Compatible {
     }
 }
 
+/// L-BFGS with a strong Wolfe line search and this many pairs, in float64.
+#[derive(Clone, Copy, Debug)]
+pub struct StrongWolfe(pub usize);
+
+impl Method for StrongWolfe {
+    fn minimize(&self, x: &mut [f32], objective: &mut Objective<'_>) -> ControlFlow<()> {
+        let method = Lbfgs { pairs: self.0, iterations: u32::MAX };
+        // An error, or a point from where it finds no better one: its targets are not met.
+        let _ = method.minimize(x, |x, gradient| objective.loss_and_gradient(x, gradient));
+        ControlFlow::Break(())
+    }
+}
+
 /// Learning rates: three a decade.
 fn learning_rates(from: i32, to: i32) -> impl Iterator<Item = f64> + Clone {
     (3 * from..=3 * to).map(|third| {
@@ -196,7 +209,7 @@ pub fn tuned() -> Vec<Rival> {
     }
     let mut rmsprop = Vec::new();
     for alpha in [0.9, 0.99] {
-        line(&mut rmsprop, learning_rates(-5, 0), &format!(", alpha {alpha}"), |lr| {
+        line(&mut rmsprop, learning_rates(-5, 1), &format!(", alpha {alpha}"), |lr| {
             Box::new(Plain(Base::RmsProp(RmsPropConfig { lr, alpha, ..RmsPropConfig::DEFAULT })))
         });
     }
@@ -243,5 +256,7 @@ pub fn untuned() -> Vec<(&'static str, Box<dyn Method>)> {
         ("multisecant, 10 pairs, f32", Box::new(Engine::multisecant(10, F32))),
         ("L-BFGS, same safeguard, 10 pairs, f32", Box::new(Engine::quasi_newton(10, F32))),
         ("L-BFGS, same safeguard, 5 pairs, i8", Box::new(Engine::quasi_newton(5, I8))),
+        ("L-BFGS, strong Wolfe, 10 pairs, f64", Box::new(StrongWolfe(10))),
+        ("L-BFGS, strong Wolfe, 5 pairs, f64", Box::new(StrongWolfe(5))),
     ]
 }

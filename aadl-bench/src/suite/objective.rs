@@ -11,6 +11,10 @@ const THIRDS: u32 = 3;
 pub trait Problem: Sync {
     /// What it is called in reports.
     fn name(&self) -> &str;
+    /// Whether it is the training of a network, and no test function.
+    fn is_training(&self) -> bool {
+        true
+    }
     /// Losses to be met, the easiest first. Fixed before any method ran.
     fn targets(&self) -> [f32; TARGETS];
     /// Where a run begins.

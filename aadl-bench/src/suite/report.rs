@@ -6,17 +6,21 @@ use super::objective::TARGETS;
 use super::tuning::{Best, Costs, LIMIT};
 
 /// All costs on one task.
+#[derive(Clone)]
 pub struct Outcome {
     /// The task.
     pub task: String,
+    /// Whether it is the training of a network.
+    pub is_training: bool,
     /// Rivals by name: whether plain, and the best setting for each target.
     pub tuned: Vec<(&'static str, bool, [Best; TARGETS])>,
     /// Methods by name that have nothing to tune.
     pub untuned: Vec<(&'static str, Costs)>,
 }
 
-/// The rival of whom ratios say how much better the engine is.
-pub const L_BFGS: &str = "L-BFGS, same safeguard, 10 pairs, f32";
+/// The rivals of whom ratios say how much better the engine is.
+const L_BFGS: &str = "L-BFGS, same safeguard, 10 pairs, f32";
+const STRONG_WOLFE: &str = "L-BFGS, strong Wolfe, 10 pairs, f64";
 
 impl Outcome {
     /// The cost of each target and seed by the best plain optimizer: the one with the least median,
@@ -91,16 +95,20 @@ pub fn costs(outcomes: &[Outcome], target: usize, what: &str) -> Table {
 }
 
 /// How many times fewer evaluations each method needs than the best plain optimizer and than L-BFGS.
-pub fn ratios(outcomes: &[Outcome]) -> Table {
+pub fn ratios(outcomes: &[Outcome], what: &str) -> Table {
+    let title = format!(
+        "How many times fewer evaluations, {what} (medians; geometric means over tasks and targets)"
+    );
     let mut table = Table::new(
-        "How many times fewer evaluations (medians; geometric means over tasks and targets)",
+        &title,
         &[
             "method",
             "than best plain",
             "worst task",
             "worst seed",
-            "than L-BFGS, 10 pairs",
+            "than L-BFGS, same safeguard",
             "worst task",
+            "than L-BFGS, strong Wolfe",
             "failures",
         ],
     );
@@ -116,6 +124,7 @@ pub fn ratios(outcomes: &[Outcome]) -> Table {
         };
         let plain = against(&|outcome, t| Some(outcome.best_plain(t)?.1.costs.median(t)));
         let quasi_newton = against(&|outcome, t| Some(outcome.costs(L_BFGS, t)?.median(t)));
+        let wolfe = against(&|outcome, t| Some(outcome.costs(STRONG_WOLFE, t)?.median(t)));
         let least = |ratios: &[f64]| ratios.iter().copied().fold(f64::INFINITY, f64::min);
         let failures: usize = outcomes
             .iter()
@@ -128,6 +137,7 @@ pub fn ratios(outcomes: &[Outcome]) -> Table {
             Cell::Number(worst_seed(outcomes, method), 3),
             Cell::Number(geometric_mean(quasi_newton.iter().copied()), 3),
             Cell::Number(least(&quasi_newton), 3),
+            Cell::Number(geometric_mean(wolfe.iter().copied()), 3),
             Cell::Count(failures as u64),
         ]);
     }
@@ -181,6 +191,7 @@ mod tests {
         let plain = costs(f64::INFINITY);
         let outcome = Outcome {
             task: "t".into(),
+            is_training: true,
             tuned: vec![
                 (
                     "worse",
@@ -189,11 +200,18 @@ mod tests {
                 ),
                 ("plain", true, [(); 3].map(|()| best(&plain))),
             ],
-            untuned: vec![("own", costs(125.0)), (L_BFGS, costs(250.0))],
+            untuned: vec![
+                ("own", costs(125.0)),
+                (L_BFGS, costs(250.0)),
+                (STRONG_WOLFE, costs(62.5)),
+            ],
         };
         assert_eq!(outcome.best_plain(0).unwrap().0, "plain");
-        let table = serde_json(&ratios(&[outcome]));
-        assert!(table.contains(r#"["own",2.0,1.0,8.0,1.2599210498948732,1.0,0]"#), "{table}");
+        let table = serde_json(&ratios(&[outcome], "t"));
+        assert!(
+            table.contains(r#"["own",2.0,1.0,8.0,1.2599210498948732,1.0,0.7937005259840998,0]"#),
+            "{table}"
+        );
     }
 
     fn serde_json(table: &Table) -> String {

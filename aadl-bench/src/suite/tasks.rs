@@ -1,7 +1,9 @@
 //! The tasks of the full-batch benchmark.
 //!
-//! Targets were fixed from long runs of L-BFGS and of the plain optimizers, so that the best tuned
-//! plain optimizer needs from a few to some hundred evaluations; the blend was not looked at.
+//! Targets are constants. The hard ones were chosen so that the best tuned plain optimizer needs about
+//! as many evaluations as it did in the study that this engine began with (digits 90, breast cancer
+//! 60, wine 16, diabetes 66, drift 66, linear calibration over 600, MLP calibration 450), the others
+//! between them and the start. The engine's costs were not used for it.
 
 use aadl_core::math::Libm;
 use aadl_core::nn::{Activation, Init, Layer, Loss, Network};
@@ -104,7 +106,7 @@ pub fn full_batch(seeds: u64) -> Result<Vec<Box<dyn Problem>>, DataError> {
         Ok(Training { name, layers: layers(widths), loss, targets, sets, start: None })
     };
     let digits =
-        built_in("digits", &[64, 16, 10], CrossEntropy, Dataset::digits()?, [0.3, 0.03, 0.003])?;
+        built_in("digits", &[64, 16, 10], CrossEntropy, Dataset::digits()?, [0.3, 0.03, 0.001])?;
     let drift = drift(&digits, seeds);
     Ok(vec![
         Box::new(digits),
@@ -113,21 +115,21 @@ pub fn full_batch(seeds: u64) -> Result<Vec<Box<dyn Problem>>, DataError> {
             &[30, 8, 2],
             CrossEntropy,
             Dataset::breast_cancer()?,
-            [0.08, 0.03, 0.005],
+            [0.08, 0.03, 0.008],
         )?),
         Box::new(built_in(
             "wine",
             &[13, 8, 3],
             CrossEntropy,
             Dataset::wine()?,
-            [0.1, 0.01, 0.001],
+            [0.1, 0.01, 0.0003],
         )?),
         Box::new(built_in(
             "diabetes",
             &[10, 16, 1],
             MeanSquares,
             Dataset::diabetes()?,
-            [0.45, 0.38, 0.30],
+            [0.45, 0.36, 0.28],
         )?),
         Box::new(drift),
         Box::new(Training {
@@ -142,7 +144,7 @@ pub fn full_batch(seeds: u64) -> Result<Vec<Box<dyn Problem>>, DataError> {
             name: "MLP calibration",
             layers: layers(&[3, 8, 1]),
             loss: MeanSquares,
-            targets: [1e-2, 1e-3, 1e-4],
+            targets: [1e-2, 1e-3, 3e-5],
             sets: (0..seeds).map(cross_sensitive_sensor).collect(),
             start: None,
         }),
@@ -170,8 +172,8 @@ fn drift(digits: &Training, seeds: u64) -> Training {
     let set = digits.set(0);
     let drifted = |seed| {
         let mut random = Random::new(500 + seed);
-        let gains: Vec<f32> = (0..set.features).map(|_| 1.0 + 0.5 * signed(&mut random)).collect();
-        let offsets: Vec<f32> = (0..set.features).map(|_| 0.5 * signed(&mut random)).collect();
+        let gains: Vec<f32> = (0..set.features).map(|_| 1.0 + 0.8 * signed(&mut random)).collect();
+        let offsets: Vec<f32> = (0..set.features).map(|_| signed(&mut random)).collect();
         let (mut inputs, mut classes) = (Vec::new(), Vec::new());
         for _ in 0..SAMPLES {
             let sample = (random.next_u64() % set.len() as u64) as usize;
@@ -188,7 +190,7 @@ fn drift(digits: &Training, seeds: u64) -> Training {
         name: "drift",
         layers: digits.layers.clone(),
         loss: digits.loss,
-        targets: [0.3, 0.03, 0.001],
+        targets: [0.3, 0.03, 0.0005],
         sets: (0..seeds).map(drifted).collect(),
         start: Some(start),
     }

@@ -1,4 +1,9 @@
-//! The core's optimizers on heap memory, chosen at run time.
+//! The core's optimizers on heap memory, chosen at run time, and L-BFGS with a line search.
+
+mod lbfgs;
+mod line_search;
+
+pub use lbfgs::{Lbfgs, LbfgsRun, LbfgsStop};
 
 use aadl_core::optim::{Adam, AdamConfig, Optimizer, RmsProp, RmsPropConfig, Sgd, SgdConfig};
 use aadl_core::{Error, Real};
