@@ -1,17 +1,13 @@
 //! `cargo run --release -p aadl-bench --bin suite`: the benchmark suite.
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aadl_bench::suite::methods::{self, Rival};
-use aadl_bench::suite::objective::{Method, Problem};
 use aadl_bench::suite::record::Records;
 use aadl_bench::suite::report::{self, Outcome};
-use aadl_bench::suite::tasks;
-use aadl_bench::suite::tuning::{LIMIT, over_seeds, tune};
+use aadl_bench::suite::run::Runner;
+use aadl_bench::suite::tuning::LIMIT;
+use aadl_bench::suite::{methods, rivals, tasks};
 use aadl_host::report::{Table, check_writable, write_json, write_whole};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -21,15 +17,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Interrupted, it goes on where it was.
 #[derive(Parser)]
 struct Arguments {
-    /// Three seeds and a part of the grids: under two minutes.
+    /// Three seeds and two lines of each grid: under two minutes.
     #[arg(long)]
     quick: bool,
     /// Only tasks whose names contain one of these, separated by commas.
     #[arg(long, default_value = "", value_delimiter = ',')]
     only: Vec<String>,
-    /// Without rivals that have settings to tune.
-    #[arg(long)]
-    untuned: bool,
+    /// Only methods whose names contain one of these, separated by commas.
+    #[arg(long, default_value = "", value_delimiter = ',')]
+    methods: Vec<String>,
     /// Writes the tables as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -59,22 +55,27 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         let names = arguments.only.join("\" or \"");
         return Err(format!("no task has \"{names}\" in its name").into());
     }
-    let mut rivals = if arguments.untuned { Vec::new() } else { methods::tuned() };
+    let chosen = |name: &str| arguments.methods.iter().any(|part| name.contains(part));
+    let (mut rivals, mut untuned) = (rivals::tuned(), methods::untuned());
+    rivals.retain(|rival| chosen(rival.name));
+    untuned.retain(|(name, _)| chosen(name));
     if arguments.quick {
-        // Every other learning rate of the middle of the first line.
         for rival in &mut rivals {
-            let mut index = 0;
-            rival.grid.retain(|_| {
-                index += 1;
-                index % 2 == 0 && index <= 20
-            });
+            rival.lines.truncate(2);
         }
     }
     let records = Records::open(&Records::path()?)?;
     if !records.is_empty() {
         eprintln!("{} runs are known already", records.len());
     }
-    let outcomes = measure(&records, &tasks, &rivals, seeds)?;
+    let bar = ProgressBar::new(0).with_style(
+        ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let runner = Runner { records: &records, threads, seeds, bar: &bar };
+    let outcomes = runner.full_batch(&tasks, &rivals, &untuned)?;
+    bar.finish_and_clear();
     let all = report::ratios(&outcomes, "all tasks");
     let training: Vec<Outcome> =
         outcomes.iter().filter(|outcome| outcome.is_training).cloned().collect();
@@ -82,7 +83,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     for (target, what) in ["easy", "medium", "hard"].into_iter().enumerate().rev() {
         tables.push(report::costs(&outcomes, target, what));
     }
-    if !arguments.untuned {
+    if !rivals.is_empty() {
         tables.push(report::settings(&outcomes));
     }
     for table in &tables {
@@ -100,68 +101,4 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         write_whole(path, text.join("\n").as_bytes())?;
     }
     Ok(())
-}
-
-/// All methods on all tasks, one task a thread at a time.
-fn measure(
-    records: &Records,
-    tasks: &[Box<dyn Problem>],
-    rivals: &[Rival],
-    seeds: u64,
-) -> io::Result<Vec<Outcome>> {
-    let untuned = methods::untuned();
-    let steps = tasks.len() * (untuned.len() + rivals.len());
-    let bar = ProgressBar::new(steps as u64).with_style(
-        ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(task) = tasks.get(index) else { return };
-                    let outcome = on_task(records, &**task, rivals, &untuned, seeds, &bar);
-                    if let Ok(mut done) = done.lock() {
-                        done.push((index, outcome));
-                    }
-                }
-            });
-        }
-    });
-    bar.finish_and_clear();
-    let mut done = done.into_inner().unwrap_or_default();
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, outcome)| outcome).collect()
-}
-
-fn on_task(
-    records: &Records,
-    task: &dyn Problem,
-    rivals: &[Rival],
-    untuned: &[(&'static str, Box<dyn Method>)],
-    seeds: u64,
-    bar: &ProgressBar,
-) -> io::Result<Outcome> {
-    let mut outcome = Outcome {
-        task: task.name().to_owned(),
-        is_training: task.is_training(),
-        tuned: Vec::new(),
-        untuned: Vec::new(),
-    };
-    for (name, method) in untuned {
-        bar.set_message(format!("{}: {name}", task.name()));
-        outcome
-            .untuned
-            .push((name, over_seeds(records, task, (name, &**method), 0..seeds, LIMIT)?));
-        bar.inc(1);
-    }
-    for rival in rivals {
-        bar.set_message(format!("{}: {}", task.name(), rival.name));
-        outcome.tuned.push((rival.name, rival.plain, tune(records, task, rival, seeds)?));
-        bar.inc(1);
-    }
-    Ok(outcome)
 }
