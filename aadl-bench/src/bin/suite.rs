@@ -1,17 +1,19 @@
 //! `cargo run --release -p aadl-bench --bin suite`: the benchmark suite.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use aadl_bench::suite::methods::{self, Rival};
-use aadl_bench::suite::objective::{Method, Problem};
+use aadl_bench::suite::objective::{Problem, TARGETS};
 use aadl_bench::suite::record::Records;
 use aadl_bench::suite::report::{self, Outcome};
 use aadl_bench::suite::tasks;
-use aadl_bench::suite::tuning::{LIMIT, over_seeds, tune};
+use aadl_bench::suite::tuning::{Best, Costs, LIMIT, over_seeds, tune};
 use aadl_host::report::{Table, check_writable, write_json, write_whole};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -61,7 +63,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut rivals = if arguments.untuned { Vec::new() } else { methods::tuned() };
     if arguments.quick {
-        // Every other learning rate of the middle of the first line.
+        // The ten odd ones of the first twenty settings, which is every other learning rate.
         for rival in &mut rivals {
             let mut index = 0;
             rival.grid.retain(|_| {
@@ -85,6 +87,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if !arguments.untuned {
         tables.push(report::settings(&outcomes));
     }
+    tables.push(report::largest());
     for table in &tables {
         println!("{table}");
     }
@@ -102,7 +105,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// All methods on all tasks, one task a thread at a time.
+/// What a job found: of one method on one task.
+enum Found {
+    Untuned(Costs),
+    Tuned([Best; TARGETS]),
+}
+
+/// All methods on all tasks, each of them a job for the next free thread.
 fn measure(
     records: &Records,
     tasks: &[Box<dyn Problem>],
@@ -110,58 +119,55 @@ fn measure(
     seeds: u64,
 ) -> io::Result<Vec<Outcome>> {
     let untuned = methods::untuned();
-    let steps = tasks.len() * (untuned.len() + rivals.len());
-    let bar = ProgressBar::new(steps as u64).with_style(
-        ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}")
+    let methods = untuned.len() + rivals.len();
+    let job = |index: usize| -> Option<io::Result<Found>> {
+        let (task, method) = (&**tasks.get(index / methods)?, index % methods);
+        Some(match method.checked_sub(untuned.len()) {
+            None => {
+                let (name, method) = &untuned[method];
+                over_seeds(records, task, (name, &**method), 0..seeds, LIMIT).map(Found::Untuned)
+            }
+            Some(rival) => tune(records, task, &rivals[rival], seeds).map(Found::Tuned),
+        })
+    };
+    let bar = ProgressBar::new((tasks.len() * methods) as u64).with_style(
+        ProgressStyle::with_template("{bar:30} {pos}/{len} methods on tasks, {elapsed}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(task) = tasks.get(index) else { return };
-                    let outcome = on_task(records, &**task, rivals, &untuned, seeds, &bar);
-                    if let Ok(mut done) = done.lock() {
-                        done.push((index, outcome));
-                    }
+                    let Some(found) = job(index) else { return };
+                    done.lock().unwrap_or_else(PoisonError::into_inner).insert(index, found);
+                    bar.inc(1);
                 }
             });
         }
     });
     bar.finish_and_clear();
-    let mut done = done.into_inner().unwrap_or_default();
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, outcome)| outcome).collect()
-}
-
-fn on_task(
-    records: &Records,
-    task: &dyn Problem,
-    rivals: &[Rival],
-    untuned: &[(&'static str, Box<dyn Method>)],
-    seeds: u64,
-    bar: &ProgressBar,
-) -> io::Result<Outcome> {
-    let mut outcome = Outcome {
-        task: task.name().to_owned(),
-        is_training: task.is_training(),
-        tuned: Vec::new(),
-        untuned: Vec::new(),
-    };
-    for (name, method) in untuned {
-        bar.set_message(format!("{}: {name}", task.name()));
-        outcome
-            .untuned
-            .push((name, over_seeds(records, task, (name, &**method), 0..seeds, LIMIT)?));
-        bar.inc(1);
+    let mut outcomes: Vec<Outcome> = tasks
+        .iter()
+        .map(|task| Outcome {
+            task: task.name().to_owned(),
+            is_training: task.is_training(),
+            tuned: Vec::new(),
+            untuned: Vec::new(),
+        })
+        .collect();
+    for (index, found) in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        let (outcome, method) = (&mut outcomes[index / methods], index % methods);
+        match found? {
+            Found::Untuned(costs) => outcome.untuned.push((untuned[method].0, costs)),
+            Found::Tuned(best) => {
+                let rival = &rivals[method - untuned.len()];
+                outcome.tuned.push((rival.name, rival.plain, best));
+            }
+        }
     }
-    for rival in rivals {
-        bar.set_message(format!("{}: {}", task.name(), rival.name));
-        outcome.tuned.push((rival.name, rival.plain, tune(records, task, rival, seeds)?));
-        bar.inc(1);
-    }
-    Ok(outcome)
+    Ok(outcomes)
 }

@@ -190,7 +190,7 @@ fn drift(digits: &Training, seeds: u64) -> Training {
         name: "drift",
         layers: digits.layers.clone(),
         loss: digits.loss,
-        targets: [0.3, 0.03, 0.0005],
+        targets: [0.1, 0.01, 0.0005],
         sets: (0..seeds).map(drifted).collect(),
         start: Some(start),
     }

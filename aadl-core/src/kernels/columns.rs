@@ -154,7 +154,7 @@ pub(super) fn norm2<C: Column>(column: Scaled<'_, C>) -> f32 {
         sum.fold();
         sum.add(chunk.iter().fold(0, |sum, element| {
             let element = element.integer(units);
-            add_product(sum, element, element)
+            add_product::<C, C>(sum, element, element)
         }));
     }
     sum.scaled(column.exponent - C::DIGITS, column.exponent - C::DIGITS)
@@ -200,11 +200,18 @@ pub(super) fn dots<C: Column>(
     }
 }
 
-/// Wrapping says "no overflow check": between two folds there are at most 2^14 products, each below
-/// 2^48.
+/// Whether the core multiplies 32 bits to 32 only: an Armv6-M, which is known by its lack of atomics.
+const NARROW: bool = cfg!(all(target_arch = "arm", not(target_has_atomic = "ptr")));
+
+/// `sum + a b`, of integers of `A` and `B`. Wrapping says "no overflow check": between two folds there
+/// are at most 2^14 products, each below 2^48.
 #[inline(always)]
-fn add_product(sum: i64, a: i32, b: i32) -> i64 {
-    sum.wrapping_add(i64::from(a).wrapping_mul(b.into()))
+fn add_product<A: Column, B: Column>(sum: i64, a: i32, b: i32) -> i64 {
+    sum.wrapping_add(if NARROW && A::DIGITS + B::DIGITS < 32 {
+        a.wrapping_mul(b).into()
+    } else {
+        i64::from(a).wrapping_mul(b.into())
+    })
 }
 
 /// Sums of products of a column with another and with a vector, each given with how many units a 1
@@ -218,8 +225,8 @@ fn two_products<C: Column>(
     let mut sums = [0; 2];
     let mut add = |column: C, newest: C, vector: C::Vector| {
         let element = column.integer(units_column);
-        sums[0] = add_product(sums[0], element, newest.integer(units_newest));
-        sums[1] = add_product(sums[1], element, vector.integer(units_vector));
+        sums[0] = add_product::<C, C>(sums[0], element, newest.integer(units_newest));
+        sums[1] = add_product::<C, C::Vector>(sums[1], element, vector.integer(units_vector));
     };
     let (columns, column_tail) = column.as_chunks::<UNROLL>();
     let (newests, newest_tail) = newest.as_chunks::<UNROLL>();
