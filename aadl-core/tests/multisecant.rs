@@ -3,7 +3,7 @@
 use aadl_core::Error;
 use aadl_core::kernels::Column;
 use aadl_core::least_squares::Regularization;
-use aadl_core::multisecant::{Asked, Bounds, Config, Multisecant, Reason, Told};
+use aadl_core::multisecant::{Asked, Bounds, Config, Multisecant, Reason, Told, bytes};
 
 const N: usize = 6;
 
@@ -271,4 +271,18 @@ fn a_stationary_start_is_said_to_be_one() {
     assert_eq!(engine.tell(&Config::DEFAULT, &mut x, loss, &mut gradient), Ok(Told::Started));
     assert_eq!(engine.ask(&Config::DEFAULT, &mut x), Ok(Asked::Stationary));
     assert_eq!(x, [1.0; N]);
+}
+
+#[test]
+fn the_formula_of_the_memory_is_that_of_the_type() {
+    fn check<const N: usize, const M: usize, C: Column>() {
+        let formula = bytes::<C>(N, M);
+        let own = Multisecant::<N, M, C>::BYTES;
+        assert!(formula <= own && own < formula + 4, "{N} {M}: {formula} {own}");
+    }
+    check::<1, 1, i8>();
+    check::<7, 3, i8>();
+    check::<64, 10, i16>();
+    check::<33, 32, f32>();
+    assert_eq!(bytes::<i16>(usize::MAX, 10), usize::MAX);
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use aadl_bench::suite::record::Records;
 use aadl_bench::suite::report::{self, Outcome};
@@ -72,6 +73,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
+    bar.enable_steady_tick(Duration::from_millis(200));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let runner = Runner { records: &records, threads, seeds, bar: &bar };
     let outcomes = runner.full_batch(&tasks, &rivals, &untuned)?;
@@ -86,6 +88,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if !rivals.is_empty() {
         tables.push(report::settings(&outcomes));
     }
+    tables.push(report::largest());
     for table in &tables {
         println!("{table}");
     }

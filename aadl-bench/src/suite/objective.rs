@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(objective.loss_and_gradient(&[2.0], &mut gradient), ControlFlow::Continue(4.0));
         assert_eq!(gradient, [4.0]);
         assert_eq!(objective.loss(&[0.5]), ControlFlow::Continue(0.25));
-        assert_eq!(objective.loss(&[f32::NAN]).is_continue(), true);
+        assert!(objective.loss(&[f32::NAN]).is_continue());
         assert_eq!(objective.loss(&[0.75]), ControlFlow::Continue(0.5625));
         assert_eq!(objective.costs(), [4.0 / 3.0, 4.0 / 3.0, f64::INFINITY]);
         assert_eq!(objective.loss_and_gradient(&[0.0], &mut gradient), ControlFlow::Break(()));

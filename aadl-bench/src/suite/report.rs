@@ -1,5 +1,7 @@
 //! The tables of a finished benchmark.
 
+use aadl_core::anderson::Anderson;
+use aadl_core::multisecant;
 use aadl_host::report::{Cell, Table};
 
 use super::objective::TARGETS;
@@ -184,6 +186,43 @@ pub fn settings(outcomes: &[Outcome]) -> Table {
                 if best.edge { "yes".into() } else { "".into() },
             ]);
         }
+    }
+    table
+}
+
+/// The largest number of parameters whose training fits a memory: parameters, gradient and engine.
+pub fn largest() -> Table {
+    let mut table = Table::new(
+        "The largest number of parameters that fits: parameters, gradient and engine together",
+        &[
+            "KiB",
+            "10 pairs, f32",
+            "10 pairs, i16 (default)",
+            "10 pairs, i8",
+            "5 pairs, i16",
+            "5 pairs, i8 (tiny)",
+            "AADL's wrapper, M = 5, f32",
+        ],
+    );
+    for kibibytes in [8, 16, 32, 64, 256usize] {
+        let fits = |bytes: &dyn Fn(usize) -> usize| {
+            let all = |n: usize| bytes(n) + 8 * n;
+            let (mut low, mut high) = (0, 1024 * kibibytes);
+            while high - low > 1 {
+                let middle = low.midpoint(high);
+                if all(middle) <= 1024 * kibibytes { low = middle } else { high = middle }
+            }
+            Cell::Count(low as u64)
+        };
+        table.row([
+            Cell::Count(kibibytes as u64),
+            fits(&|n| multisecant::bytes::<f32>(n, 10)),
+            fits(&|n| multisecant::bytes::<i16>(n, 10)),
+            fits(&|n| multisecant::bytes::<i8>(n, 10)),
+            fits(&|n| multisecant::bytes::<i16>(n, 5)),
+            fits(&|n| multisecant::bytes::<i8>(n, 5)),
+            fits(&|n| Anderson::<1, 5>::BYTES + (n - 1) * 5 * size_of::<f32>()),
+        ]);
     }
     table
 }

@@ -8,6 +8,8 @@ use crate::real::Real;
 
 /// Elements of the vector that [`dots`] keeps as integers, on the stack.
 const CHUNK: usize = 128;
+/// Of these, how many an inner loop takes at a time, so that small cores have less to count.
+const UNROLL: usize = 16;
 /// Elements between two folds of its sums.
 const FOLD: usize = 1 << 14;
 /// The smallest scale. Below it, where its inverse is no normal number, integers just get smaller.
@@ -150,10 +152,10 @@ pub(super) fn norm2<C: Column>(column: Scaled<'_, C>) -> f32 {
     let mut sum = Sum::default();
     for chunk in column.elements.chunks(FOLD) {
         sum.fold();
-        for element in chunk {
+        sum.add(chunk.iter().fold(0, |sum, element| {
             let element = element.integer(units);
-            sum.add(element, element);
-        }
+            add_product::<C, C>(sum, element, element)
+        }));
     }
     sum.scaled(column.exponent - C::DIGITS, column.exponent - C::DIGITS)
 }
@@ -182,14 +184,10 @@ pub(super) fn dots<C: Column>(
             for (column, [first, second]) in columns.iter().zip(&mut sums) {
                 let units_column = C::units(column.exponent);
                 let Some(column) = column.elements.get(range.clone()) else { continue };
-                let (mut a, mut b) = (*first, *second);
-                for (element, (newest, integer)) in column.iter().zip(newest.iter().zip(&*integers))
-                {
-                    let element = element.integer(units_column);
-                    a.add(element, newest.integer(units_newest));
-                    b.add(element, integer.integer(units));
-                }
-                (*first, *second) = (a, b);
+                let sums =
+                    two_products((column, units_column), (newest, units_newest), (integers, units));
+                first.add(sums[0]);
+                second.add(sums[1]);
             }
         }
         for ((column, [first, second]), out) in columns.iter().zip(&mut sums).zip(out) {
@@ -202,10 +200,66 @@ pub(super) fn dots<C: Column>(
     }
 }
 
-pub(super) fn add_column<C: Column>(x: &mut [f32], column: Scaled<'_, C>, b: f32) {
-    let b = b * C::unit(column.exponent);
-    for (x, element) in x.iter_mut().zip(column.elements) {
-        *x += b * element.value();
+/// Whether the core multiplies 32 bits to 32 only: an Armv6-M, which is known by its lack of atomics.
+const NARROW: bool = cfg!(all(target_arch = "arm", not(target_has_atomic = "ptr")));
+
+/// `sum + a b`, of integers of `A` and `B`. Wrapping says "no overflow check": between two folds there
+/// are at most 2^14 products, each below 2^48.
+#[inline(always)]
+fn add_product<A: Column, B: Column>(sum: i64, a: i32, b: i32) -> i64 {
+    sum.wrapping_add(if NARROW && A::DIGITS + B::DIGITS < 32 {
+        a.wrapping_mul(b).into()
+    } else {
+        i64::from(a).wrapping_mul(b.into())
+    })
+}
+
+/// Sums of products of a column with another and with a vector, each given with how many units a 1
+/// has, of at most [`FOLD`] elements. Both at once: an element is loaded once for two products.
+#[inline(always)]
+fn two_products<C: Column>(
+    (column, units_column): (&[C], f32),
+    (newest, units_newest): (&[C], f32),
+    (vector, units_vector): (&[C::Vector], f32),
+) -> [i64; 2] {
+    let mut sums = [0; 2];
+    let mut add = |column: C, newest: C, vector: C::Vector| {
+        let element = column.integer(units_column);
+        sums[0] = add_product::<C, C>(sums[0], element, newest.integer(units_newest));
+        sums[1] = add_product::<C, C::Vector>(sums[1], element, vector.integer(units_vector));
+    };
+    let (columns, column_tail) = column.as_chunks::<UNROLL>();
+    let (newests, newest_tail) = newest.as_chunks::<UNROLL>();
+    let (vectors, vector_tail) = vector.as_chunks::<UNROLL>();
+    for (column, (newest, vector)) in columns.iter().zip(newests.iter().zip(vectors)) {
+        for (column, (newest, vector)) in column.iter().zip(newest.iter().zip(vector)) {
+            add(*column, *newest, *vector);
+        }
+    }
+    for (column, (newest, vector)) in column_tail.iter().zip(newest_tail.iter().zip(vector_tail)) {
+        add(*column, *newest, *vector);
+    }
+    sums
+}
+
+/// Columns that are added in one pass over `x`: as many as a small core has registers for.
+const ABREAST: usize = 4;
+
+pub(super) fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) {
+    let factor = |(column, b): &(Scaled<'_, C>, f32)| b * C::unit(column.exponent);
+    let (groups, rest) = terms.as_chunks::<ABREAST>();
+    for group in groups {
+        let [p, q, r, s] = group.map(|(column, _)| column.elements.iter());
+        let [bp, bq, br, bs] = group.each_ref().map(factor);
+        for (x, ((p, q), (r, s))) in x.iter_mut().zip(p.zip(q).zip(r.zip(s))) {
+            *x = *x + bp * p.value() + bq * q.value() + br * r.value() + bs * s.value();
+        }
+    }
+    for term in rest {
+        let b = factor(term);
+        for (x, element) in x.iter_mut().zip(term.0.elements) {
+            *x += b * element.value();
+        }
     }
 }
 
@@ -219,11 +273,8 @@ struct Sum {
 impl Sum {
     const DIGITS: u32 = 40;
 
-    /// Wrapping says "no overflow check": between two folds there are at most 2^14 products, each
-    /// below 2^48.
-    #[inline(always)]
-    fn add(&mut self, a: i32, b: i32) {
-        self.low = self.low.wrapping_add(i64::from(a).wrapping_mul(i64::from(b)));
+    fn add(&mut self, products: i64) {
+        self.low = self.low.wrapping_add(products);
     }
 
     fn fold(&mut self) {

@@ -185,9 +185,7 @@ pub trait Kernels {
 
     /// `x += sum_c b_c column_c`, element by element, the columns in order.
     fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) {
-        for &(column, b) in terms {
-            columns::add_column(x, column, b);
-        }
+        columns::add_columns(x, terms);
     }
 
     /// A dense layer of `bias.len()` outputs: `outputs[s][o] = bias[o] + sum_i weights[o][i]

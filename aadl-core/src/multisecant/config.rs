@@ -29,6 +29,17 @@ pub enum Bounds<'a> {
     },
 }
 
+/// `f32::clamp` without its panic and its two calls of a library.
+pub(super) fn clamp(x: f32, lower: f32, upper: f32) -> f32 {
+    if x < lower {
+        lower
+    } else if x > upper {
+        upper
+    } else {
+        x
+    }
+}
+
 impl Bounds<'_> {
     /// The limits of parameter `i`: none where there are none.
     pub(super) fn of(&self, i: usize) -> (f32, f32) {
@@ -40,6 +51,12 @@ impl Bounds<'_> {
                 upper.get(i).copied().unwrap_or(f32::INFINITY),
             ),
         }
+    }
+
+    /// The value of parameter `i` nearest to `x` within its limits.
+    pub(super) fn clamp(&self, i: usize, x: f32) -> f32 {
+        let (lower, upper) = self.of(i);
+        clamp(x, lower, upper)
     }
 
     pub(super) fn are_none(&self) -> bool {

@@ -6,6 +6,7 @@ use crate::error::{Error, check_length};
 use crate::history::{MAX_DEPTH, Ring};
 use crate::kernels::{Column, Difference, GROUP, Kernels, Portable, Scaled};
 use crate::math::sqrt;
+use crate::multisecant::config::clamp;
 use crate::multisecant::direction::{self, Settings};
 use crate::multisecant::outcome::bump;
 use crate::multisecant::pairs::Pairs;
@@ -235,7 +236,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         if state.shortened > config.backtracks {
             state.ring = Ring::new();
             state.theta /= THETA_CUT;
-            state.first_theta = state.first_theta.min(state.theta);
+            state.first_theta = clamp(state.first_theta, 0.0, state.theta);
             state.length = 1.0;
             state.shortened = 0;
             state.direction = Direction::Wanted;
@@ -279,7 +280,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             products.set_step(slot, K::column_norm2(self.pairs.step(slot)));
             if let Some(theta) = direction::long_step(&products, slot) {
                 let first = self.state.first_theta;
-                self.state.theta = theta.max(first / THETA_RANGE).min(first * THETA_RANGE);
+                self.state.theta = clamp(theta, first / THETA_RANGE, first * THETA_RANGE);
             }
         }
         if bounded {
@@ -337,15 +338,16 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             }
             K::add_columns(x, &terms);
         }
-        for (i, (x, (g, point))) in
-            x.iter_mut().zip(self.gradient.iter().zip(&*self.point)).enumerate()
-        {
-            let (lower, upper) = config.bounds.of(i);
-            *x = if blocked(config, i, *point, *g) {
-                *point
-            } else {
-                (*point + *x).max(lower).min(upper)
-            };
+        K::axpy(x, 1.0, self.point);
+        if !config.bounds.are_none() {
+            let both = self.gradient.iter().zip(&*self.point);
+            for (i, (x, (g, point))) in x.iter_mut().zip(both).enumerate() {
+                *x = if blocked(config, i, *point, *g) {
+                    *point
+                } else {
+                    config.bounds.clamp(i, *x)
+                };
+            }
         }
         if !K::all_finite(x) {
             // Too far for float32. Evaluated once more, the accepted point leads on from there.

@@ -54,5 +54,5 @@ pub use config::{Bounds, Config, MAX_WINDOW};
 pub use engine::MultisecantMut;
 pub use minimize::{Minimum, Stop, minimize};
 pub use outcome::{Asked, Reason, Stats, Told};
-pub use owner::{Multisecant, Tiny};
+pub use owner::{Multisecant, Tiny, bytes};
 pub use state::{Memory, State};

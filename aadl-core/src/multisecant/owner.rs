@@ -14,12 +14,26 @@ use crate::multisecant::{Asked, Config, Memory, MultisecantMut, State, Stats, To
 /// ```
 pub type Tiny<const N: usize> = Multisecant<N, 5, i8>;
 
+/// The memory of an engine for `n` parameters with this number of pairs, in bytes: two columns of `n`
+/// elements a pair, a point and a gradient, and what depends on the pairs alone. [`Multisecant::BYTES`]
+/// is this, rounded up to a multiple of 4.
+///
+/// ```
+/// use aadl_core::multisecant::{Multisecant, bytes};
+/// const _: () = assert!(Multisecant::<1000>::BYTES == bytes::<i16>(1000, 10));
+/// assert!(bytes::<i8>(2410, 5) < 48 * 1024); // a network 64-32-10 in the smallest way
+/// ```
+pub const fn bytes<C: Column>(n: usize, pairs: usize) -> usize {
+    let columns = (2 * pairs).saturating_mul(n).saturating_mul(size_of::<C>());
+    let small = 4 * (3 * pairs * pairs + 7 * pairs) + 2 * 3 * pairs + size_of::<State>();
+    columns.saturating_add(n.saturating_mul(8)).saturating_add(small)
+}
+
 /// Training of `N` parameters from losses and gradients with the last `M` pairs, `1 <= M <= 32`,
 /// checked by the compiler. It holds nothing but zeros at the start, so that a `static` one lies in
 /// `.bss`.
 ///
-/// Memory, for `s` bytes an element of `C`: `2 M N s + 8 N` for the columns, the point and the
-/// gradient, and what depends on `M` alone: [`Multisecant::BYTES`].
+/// Memory: [`bytes`].
 ///
 /// ```
 /// use aadl_core::multisecant::{Config, Multisecant};

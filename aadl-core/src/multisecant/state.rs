@@ -87,7 +87,7 @@ impl State {
         let recent = (1..=last).map(|age| (self.accepted as usize - age) % MAX_WINDOW);
         recent
             .filter_map(|place| self.losses.get(place))
-            .fold(f32::NEG_INFINITY, |max, loss| max.max(*loss))
+            .fold(f32::NEG_INFINITY, |max, loss| if *loss > max { *loss } else { max })
     }
 
     pub(super) fn accept(&mut self, loss: f32) {

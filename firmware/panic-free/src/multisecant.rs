@@ -61,6 +61,7 @@ fn kernels<C: Column, K: Kernels>() {
     keep(<K as Kernels>::column_norm2(newest));
     <K as Kernels>::add_columns::<C>(unknown(), unknown());
     keep(Scaled::<C>::default());
+    keep(multisecant::bytes::<C>(unknown(), unknown()));
 }
 
 #[inline(never)]

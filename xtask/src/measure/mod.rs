@@ -59,7 +59,14 @@ const CORTEX_M0: Column = Column {
     name: "cortex-m0",
     machine: "cortex-m0",
     // The board's 16 KiB are too few for the largest cases.
-    options: &["-icount", "shift=7", "-global", "nrf51-soc.sram-size=131072"],
+    options: &[
+        "-icount",
+        "shift=7",
+        "-global",
+        "nrf51-soc.sram-size=262144",
+        "-global",
+        "nrf51-soc.flash-size=524288",
+    ],
     rustflags: &[],
 };
 const CORTEX_M4F: Column = Column {

@@ -5,6 +5,7 @@
 
 mod accelerator;
 mod kernels;
+mod multisecant;
 mod training;
 
 use core::fmt::Display;
@@ -20,6 +21,7 @@ fn main() -> ! {
     let mut clock = Clock::calibrate();
     kernels::count(&mut clock);
     accelerator::count(&mut clock);
+    multisecant::count(&mut clock);
     training::count(&mut clock);
     process::exit(0)
 }
