@@ -8,10 +8,16 @@
 //! | `tuning` | runs over seeds, the best of a grid |
 //! | `record` | finished runs on disk |
 //! | `report` | tables and pictures |
+//! | `pool` | jobs over threads, results in order |
+//! | `maps`, `map_problems`, `map_report` | fixed-point maps |
 
 pub mod functions;
+pub mod map_problems;
+pub mod map_report;
+pub mod maps;
 pub mod methods;
 pub mod objective;
+pub mod pool;
 pub mod record;
 pub mod report;
 pub mod tasks;

@@ -89,7 +89,7 @@ fn layers(widths: &[usize]) -> Vec<Layer> {
 }
 
 /// The training part of a built-in set, standardised.
-fn standardised(set: Dataset) -> Result<Dataset, DataError> {
+pub(super) fn standardised(set: Dataset) -> Result<Dataset, DataError> {
     let mut train = set.split(0.25, 7)?.train;
     Scaling::fit(&train).apply(&mut train)?;
     Ok(train)
