@@ -1,18 +1,14 @@
 //! The table of fixed-point maps.
 
-use std::error::Error;
-
 use aadl_host::compat::Settings;
 use aadl_host::report::{Cell, Table};
 use indicatif::ProgressBar;
 
+use super::failure::Failure;
 use super::map_problems::{NAMES, problem};
 use super::maps::{Iteration, LIMIT, TOLERANCE, TOLERANCE_F32, compatible_settings};
 use super::pool::in_order;
 use super::record::Records;
-
-/// What can go wrong on any of the threads.
-type Failure = Box<dyn Error + Send + Sync>;
 
 /// The methods that have nothing to tune.
 const METHODS: [(&str, Iteration); 7] = [
@@ -58,7 +54,8 @@ impl Costs {
 
 fn text(settings: &Settings) -> String {
     let Settings { history_depth, frequency, reg_acc, .. } = settings;
-    format!("depth {history_depth}, every {frequency}, ridge {reg_acc:e}")
+    let ridge = if *reg_acc > 0.0 { format!(", ridge {reg_acc:e}") } else { String::new() };
+    format!("depth {history_depth}, every {frequency}{ridge}")
 }
 
 /// Every map by every method; `keep` chooses maps by name.
@@ -84,7 +81,7 @@ pub fn table(
         bar.set_message(format!("{name}: {method}"));
         let mut costs = Vec::new();
         for seed in 0..seeds {
-            let map = problem(name, seed)?.ok_or("a map without a name")?;
+            let Some(map) = problem(name, seed)? else { continue };
             let key = format!("map {name}/{method}/{seed}");
             let [cost] = records.try_get(&key, || Ok::<_, Failure>([map.cost(*iteration)?]))?;
             costs.push(cost);
