@@ -9,12 +9,14 @@
 //! | `record` | finished runs on disk |
 //! | `tuning` | runs over seeds, the best of a grid |
 //! | `run` | all methods on all tasks, on all cores |
-//! | `report` | tables and pictures |
+//! | `report`, `pictures` | tables and pictures |
+//! | `document` | generated blocks in a document that people write |
 //! | `failure` | the errors |
 //! | `pool` | jobs over threads, results in order |
 //! | `maps`, `map_problems`, `map_report` | fixed-point maps |
 //! | `mini_batch` | training in mini-batches |
 
+pub mod document;
 pub mod failure;
 pub mod functions;
 pub mod map_problems;
@@ -23,6 +25,7 @@ pub mod maps;
 pub mod methods;
 pub mod mini_batch;
 pub mod objective;
+pub mod pictures;
 pub mod pool;
 pub mod record;
 pub mod report;
