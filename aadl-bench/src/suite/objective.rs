@@ -32,7 +32,7 @@ pub struct Objective<'a> {
     problem: &'a dyn Problem,
     seed: u64,
     targets: [f32; TARGETS],
-    budget: u32,
+    budgets: [u32; TARGETS],
     spent: u32,
     met: [Option<u32>; TARGETS],
     trace: Vec<(f64, f32)>,
@@ -41,9 +41,21 @@ pub struct Objective<'a> {
 impl<'a> Objective<'a> {
     /// A run with a budget in evaluation equivalents.
     pub fn new(problem: &'a dyn Problem, seed: u64, budget: f64) -> Self {
-        let budget = (budget * f64::from(THIRDS)).round() as u32;
-        let targets = problem.targets(seed);
-        Self { problem, seed, targets, budget, spent: 0, met: [None; TARGETS], trace: Vec::new() }
+        Self::with_budgets(problem, seed, [budget; TARGETS])
+    }
+
+    /// A run with a budget for each target: it is over when one of them is spent before its target is
+    /// met.
+    pub fn with_budgets(problem: &'a dyn Problem, seed: u64, budgets: [f64; TARGETS]) -> Self {
+        Self {
+            problem,
+            seed,
+            targets: problem.targets(seed),
+            budgets: budgets.map(|budget| (budget * f64::from(THIRDS)).round() as u32),
+            spent: 0,
+            met: [None; TARGETS],
+            trace: Vec::new(),
+        }
     }
 
     /// The loss at `x`, and the gradient there into `gradient`. Breaks when the run is over.
@@ -61,7 +73,10 @@ impl<'a> Objective<'a> {
     }
 
     fn pay(&mut self, thirds: u32) -> ControlFlow<()> {
-        if self.spent + thirds > self.budget || self.met[TARGETS - 1].is_some() {
+        let unmet = self.budgets.iter().zip(&self.met).filter(|(_, met)| met.is_none());
+        // None where all are met.
+        let left = unmet.map(|(budget, _)| *budget).min().unwrap_or(0);
+        if self.spent + thirds > left {
             return ControlFlow::Break(());
         }
         self.spent += thirds;
@@ -139,6 +154,17 @@ mod tests {
         // Nothing is counted once it is over.
         assert_eq!(objective.loss(&[0.0]), ControlFlow::Break(()));
         assert_eq!(objective.trace().len(), 5);
+    }
+
+    #[test]
+    fn a_run_ends_where_the_budget_of_an_unmet_target_does() {
+        let mut objective = Objective::with_budgets(&Parabola, 0, [1.0, 2.0, 9.0]);
+        assert!(objective.loss(&[1.0]).is_continue());
+        // The budget of the easy target does not matter any more.
+        assert!(objective.loss_and_gradient(&[0.9], &mut [0.0]).is_continue());
+        assert!(objective.loss(&[0.9]).is_continue());
+        assert!(objective.loss_and_gradient(&[0.9], &mut [0.0]).is_break());
+        assert_eq!(objective.costs(), [1.0 / 3.0, f64::INFINITY, f64::INFINITY]);
     }
 
     #[test]

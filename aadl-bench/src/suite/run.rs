@@ -73,7 +73,13 @@ impl Runner<'_> {
                 ),
                 Method::Untuned((name, method)) => Result::Untuned(
                     name,
-                    over_seeds(self.records, *task, (name, &**method), 0..self.seeds, LIMIT)?,
+                    over_seeds(
+                        self.records,
+                        *task,
+                        (name, &**method),
+                        0..self.seeds,
+                        [LIMIT; TARGETS],
+                    )?,
                 ),
             })
         })?;

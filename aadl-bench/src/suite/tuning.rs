@@ -9,9 +9,12 @@ use super::rivals::{Rival, learning_rate};
 
 /// Evaluation equivalents after which a run has failed.
 pub const LIMIT: f64 = 1000.0;
-/// A run is broken off once it has cost this many times the best median known.
-const PATIENCE: f64 = 3.0;
-/// Seeds by which a setting is first judged.
+/// A run is broken off when a target is not met at this many times the best median known for it. More
+/// for the first ones: what is slow at the start may be fast at the end.
+const PATIENCE: [f64; TARGETS] = [10.0, 10.0, 3.0];
+/// The first seed of a setting that is worth others costs at most this many times some best median,
+const FIRST: f64 = 3.0;
+/// and so many first seeds have one that costs no more than it.
 const PROBE: u64 = 3;
 /// Places by which the line of a rival is made longer at most, at either end.
 const LONGER: i32 = 9;
@@ -55,13 +58,13 @@ pub fn over_seeds(
     problem: &dyn Problem,
     (name, method): (&str, &dyn Method),
     seeds: Range<u64>,
-    budget: f64,
+    budgets: [f64; TARGETS],
 ) -> io::Result<Costs> {
     let costs = seeds.map(|seed| {
-        let key = format!("{}/{name}/{seed}/{budget}", problem.name());
+        let key = format!("{}/{name}/{seed}/{budgets:?}", problem.name());
         records.get(&key, || {
             let mut x = problem.start(seed);
-            let mut objective = Objective::new(problem, seed, budget);
+            let mut objective = Objective::with_budgets(problem, seed, budgets);
             let _ = method.minimize(&mut x, &mut objective);
             objective.costs()
         })
@@ -93,10 +96,10 @@ pub fn tune(
     seeds: u64,
 ) -> io::Result<[Best; TARGETS]> {
     let setting = |line: usize, place: i32| rival.lines[line].setting(place);
-    let run = |line: usize, place: i32, seeds, budget| {
+    let run = |line: usize, place: i32, seeds, budgets| {
         let name = format!("{} {}", rival.name, setting(line, place));
         let method = (rival.lines[line].method)(learning_rate(place));
-        over_seeds(records, problem, (&name, &*method), seeds, budget)
+        over_seeds(records, problem, (&name, &*method), seeds, budgets)
     };
     let places = rival.lines.iter().map(|line| line.places.clone()).collect();
     Grid { places, longer: LONGER, seeds, limit: LIMIT, setting: &setting, run: &run }.best()
@@ -114,8 +117,8 @@ pub struct Grid<'a> {
     pub limit: f64,
     /// What reports call a setting, by line and place.
     pub setting: &'a dyn Fn(usize, i32) -> String,
-    /// The costs of a setting, by line and place, from these seeds with this budget.
-    pub run: &'a dyn Fn(usize, i32, Range<u64>, f64) -> io::Result<Costs>,
+    /// The costs of a setting, by line and place, from these seeds with these budgets.
+    pub run: &'a dyn Fn(usize, i32, Range<u64>, [f64; TARGETS]) -> io::Result<Costs>,
 }
 
 impl Grid<'_> {
@@ -171,15 +174,20 @@ impl Grid<'_> {
     /// Runs a setting, and keeps it for the targets where it is the best so far.
     fn judge(&self, best: &mut [Best; TARGETS], line: usize, place: i32) -> io::Result<()> {
         let medians: [f64; TARGETS] = std::array::from_fn(|t| best[t].costs.median(t));
-        let budget = (PATIENCE * medians[TARGETS - 1]).ceil().min(self.limit);
-        let probe = self.seeds.min(PROBE);
-        let mut costs = (self.run)(line, place, 0..probe, budget)?;
-        let promising =
-            (0..TARGETS).any(|t| costs.sorted(t)[0] <= medians[t] && costs.median(t).is_finite());
-        if !promising {
+        let budgets: [f64; TARGETS] =
+            std::array::from_fn(|t| (PATIENCE[t] * medians[t]).ceil().min(self.limit));
+        let run = |seeds| (self.run)(line, place, seeds, budgets);
+        let mut costs = run(0..1)?;
+        let first = costs.0[0];
+        if !(0..TARGETS).any(|t| first[t].is_finite() && first[t] <= FIRST * medians[t]) {
             return Ok(());
         }
-        costs.0.extend((self.run)(line, place, probe..self.seeds, budget)?.0);
+        let probe = self.seeds.min(PROBE);
+        costs.0.extend(run(1..probe)?.0);
+        if !(0..TARGETS).any(|t| costs.sorted(t)[0] <= medians[t] && costs.median(t).is_finite()) {
+            return Ok(());
+        }
+        costs.0.extend(run(probe..self.seeds)?.0);
         for (target, best) in best.iter_mut().enumerate() {
             let order = |costs: &Costs| (costs.median(target), costs.worst(target));
             if order(&costs) < order(&best.costs) {
@@ -199,7 +207,7 @@ impl Grid<'_> {
     fn complete(&self, best: &mut Best, line: usize, place: i32) -> io::Result<()> {
         for (seed, costs) in (0..).zip(&mut best.costs.0) {
             if costs[TARGETS - 1].is_infinite() {
-                *costs = (self.run)(line, place, seed..seed + 1, self.limit)?.0[0];
+                *costs = (self.run)(line, place, seed..seed + 1, [self.limit; TARGETS])?.0[0];
             }
         }
         Ok(())
@@ -264,6 +272,6 @@ mod tests {
         let records = Records::open(&folder.path().join("runs")).unwrap();
         let best = tune(&records, &Slow, &rivals::tuned()[0], 4).unwrap();
         assert_eq!(best[2].costs.failures(2), 0);
-        assert!(best[2].costs.worst(2) > PATIENCE * best[2].costs.median(2));
+        assert!(best[2].costs.worst(2) > PATIENCE[2] * best[2].costs.median(2));
     }
 }
