@@ -1,19 +1,14 @@
 //! `cargo run --release -p aadl-bench --bin suite`: the benchmark suite.
 
-use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aadl_bench::suite::methods::{self, Rival};
-use aadl_bench::suite::objective::{Problem, TARGETS};
 use aadl_bench::suite::record::Records;
 use aadl_bench::suite::report::{self, Outcome};
-use aadl_bench::suite::tasks;
-use aadl_bench::suite::tuning::{Best, Costs, LIMIT, over_seeds, tune};
+use aadl_bench::suite::run::Runner;
+use aadl_bench::suite::tuning::LIMIT;
+use aadl_bench::suite::{methods, rivals, tasks};
 use aadl_host::report::{Table, check_writable, write_json, write_whole};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -23,15 +18,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Interrupted, it goes on where it was.
 #[derive(Parser)]
 struct Arguments {
-    /// Three seeds and a part of the grids: under two minutes.
+    /// Three seeds and two lines of each grid: under two minutes.
     #[arg(long)]
     quick: bool,
     /// Only tasks whose names contain one of these, separated by commas.
     #[arg(long, default_value = "", value_delimiter = ',')]
     only: Vec<String>,
-    /// Without rivals that have settings to tune.
-    #[arg(long)]
-    untuned: bool,
+    /// Only methods whose names contain one of these, separated by commas.
+    #[arg(long, default_value = "", value_delimiter = ',')]
+    methods: Vec<String>,
     /// Writes the tables as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -61,22 +56,28 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         let names = arguments.only.join("\" or \"");
         return Err(format!("no task has \"{names}\" in its name").into());
     }
-    let mut rivals = if arguments.untuned { Vec::new() } else { methods::tuned() };
+    let chosen = |name: &str| arguments.methods.iter().any(|part| name.contains(part));
+    let (mut rivals, mut untuned) = (rivals::tuned(), methods::untuned());
+    rivals.retain(|rival| chosen(rival.name));
+    untuned.retain(|(name, _)| chosen(name));
     if arguments.quick {
-        // The ten odd ones of the first twenty settings, which is every other learning rate.
         for rival in &mut rivals {
-            let mut index = 0;
-            rival.grid.retain(|_| {
-                index += 1;
-                index % 2 == 0 && index <= 20
-            });
+            rival.lines.truncate(2);
         }
     }
     let records = Records::open(&Records::path()?)?;
     if !records.is_empty() {
         eprintln!("{} runs are known already", records.len());
     }
-    let outcomes = measure(&records, &tasks, &rivals, seeds)?;
+    let bar = ProgressBar::new(0).with_style(
+        ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let runner = Runner { records: &records, threads, seeds, bar: &bar };
+    let outcomes = runner.full_batch(&tasks, &rivals, &untuned)?;
+    bar.finish_and_clear();
     let all = report::ratios(&outcomes, "all tasks");
     let training: Vec<Outcome> =
         outcomes.iter().filter(|outcome| outcome.is_training).cloned().collect();
@@ -84,7 +85,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     for (target, what) in ["easy", "medium", "hard"].into_iter().enumerate().rev() {
         tables.push(report::costs(&outcomes, target, what));
     }
-    if !arguments.untuned {
+    if !rivals.is_empty() {
         tables.push(report::settings(&outcomes));
     }
     tables.push(report::largest());
@@ -103,71 +104,4 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         write_whole(path, text.join("\n").as_bytes())?;
     }
     Ok(())
-}
-
-/// What a job found: of one method on one task.
-enum Found {
-    Untuned(Costs),
-    Tuned([Best; TARGETS]),
-}
-
-/// All methods on all tasks, each of them a job for the next free thread.
-fn measure(
-    records: &Records,
-    tasks: &[Box<dyn Problem>],
-    rivals: &[Rival],
-    seeds: u64,
-) -> io::Result<Vec<Outcome>> {
-    let untuned = methods::untuned();
-    let methods = untuned.len() + rivals.len();
-    let job = |index: usize| -> Option<io::Result<Found>> {
-        let (task, method) = (&**tasks.get(index / methods)?, index % methods);
-        Some(match method.checked_sub(untuned.len()) {
-            None => {
-                let (name, method) = &untuned[method];
-                over_seeds(records, task, (name, &**method), 0..seeds, LIMIT).map(Found::Untuned)
-            }
-            Some(rival) => tune(records, task, &rivals[rival], seeds).map(Found::Tuned),
-        })
-    };
-    let bar = ProgressBar::new((tasks.len() * methods) as u64).with_style(
-        ProgressStyle::with_template("{bar:30} {pos}/{len} methods on tasks, {elapsed}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    bar.enable_steady_tick(Duration::from_millis(200));
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(found) = job(index) else { return };
-                    done.lock().unwrap_or_else(PoisonError::into_inner).insert(index, found);
-                    bar.inc(1);
-                }
-            });
-        }
-    });
-    bar.finish_and_clear();
-    let mut outcomes: Vec<Outcome> = tasks
-        .iter()
-        .map(|task| Outcome {
-            task: task.name().to_owned(),
-            is_training: task.is_training(),
-            tuned: Vec::new(),
-            untuned: Vec::new(),
-        })
-        .collect();
-    for (index, found) in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        let (outcome, method) = (&mut outcomes[index / methods], index % methods);
-        match found? {
-            Found::Untuned(costs) => outcome.untuned.push((untuned[method].0, costs)),
-            Found::Tuned(best) => {
-                let rival = &rivals[method - untuned.len()];
-                outcome.tuned.push((rival.name, rival.plain, best));
-            }
-        }
-    }
-    Ok(outcomes)
 }

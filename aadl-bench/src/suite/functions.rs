@@ -32,7 +32,7 @@ impl Problem for MultiscaleParaboloid {
         false
     }
 
-    fn targets(&self) -> [f32; TARGETS] {
+    fn targets(&self, _: u64) -> [f32; TARGETS] {
         [10.0, 0.1, 1e-3]
     }
 
@@ -69,7 +69,7 @@ impl Problem for Rosenbrock {
         false
     }
 
-    fn targets(&self) -> [f32; TARGETS] {
+    fn targets(&self, _: u64) -> [f32; TARGETS] {
         [1.0, 1e-2, 1e-5]
     }
 

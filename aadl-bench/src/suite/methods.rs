@@ -1,10 +1,10 @@
-//! The methods: the engine, the plain optimizers it is measured against, L-BFGS, and AADL.
+//! The methods: the engine, the plain optimizers it is measured against, L-BFGS, and AADL. What has
+//! settings to tune gets its grid in `rivals`.
 
 use std::ops::ControlFlow;
 
 use aadl_core::kernels::Column;
 use aadl_core::multisecant::{Asked, Config};
-use aadl_core::optim::{AdamConfig, RmsPropConfig, SgdConfig};
 use aadl_host::compat::{Aadl, Settings};
 use aadl_host::optim::{Base, Lbfgs};
 use aadl_host::owned::MultisecantVec;
@@ -97,20 +97,19 @@ impl Method for Plain {
     }
 }
 
-/// AADL as it is, round gradient descent, its closure's losses counted.
+/// AADL as it is, its closure's losses counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Compatible {
     /// Settings of AADL.
     pub settings: Settings,
-    /// Learning rate of gradient descent.
-    pub lr: f64,
+    /// The optimizer it is round.
+    pub base: Base,
 }
 
 impl Method for Compatible {
     fn minimize(&self, x: &mut [f32], objective: &mut Objective<'_>) -> ControlFlow<()> {
         let mut gradient = vec![0.0; x.len()];
-        let base = Base::Sgd(SgdConfig { lr: self.lr, ..SgdConfig::DEFAULT });
-        let built = base.build::<f32>(x.len());
+        let built = self.base.build::<f32>(x.len());
         let Ok(mut aadl) =
             built.and_then(|base| Aadl::new(self.settings, vec![(0..x.len(), base)]))
         else {
@@ -151,103 +150,11 @@ impl Method for StrongWolfe {
     }
 }
 
-/// Learning rates: three a decade, the largest first. What diverges ends soon, and what is found then
-/// spares most of the small ones' runs.
-fn learning_rates(from: i32, to: i32) -> impl Iterator<Item = f64> + Clone {
-    (3 * from..=3 * to).rev().map(|third| {
-        // 1, 2, 5 rather than the cube roots of 10.
-        let digit = [1.0, 2.0, 5.0][third.rem_euclid(3) as usize];
-        digit * 10f64.powi(third.div_euclid(3))
-    })
-}
-
-/// A setting of a rival, with what it says in reports and whether it is at the edge of its grid.
-pub struct Setting {
-    /// The values.
-    pub text: String,
-    /// Whether a better one might lie outside of the grid.
-    pub edge: bool,
-    /// The method.
-    pub method: Box<dyn Method>,
-}
-
-/// A rival with its grid.
-pub struct Rival {
-    /// What it is called in reports.
-    pub name: &'static str,
-    /// Whether it counts as a plain optimizer.
-    pub plain: bool,
-    /// The grid.
-    pub grid: Vec<Setting>,
-}
-
-/// One line of the grid over learning rates.
-fn line(
-    grid: &mut Vec<Setting>,
-    rates: impl Iterator<Item = f64> + Clone,
-    text: &str,
-    method: impl Fn(f64) -> Box<dyn Method>,
-) {
-    let last = rates.clone().count() - 1;
-    for (i, lr) in rates.enumerate() {
-        let edge = i == 0 || i == last;
-        grid.push(Setting { text: format!("lr {lr}{text}"), edge, method: method(lr) });
-    }
-}
-
-/// The rivals that have settings to tune.
-pub fn tuned() -> Vec<Rival> {
-    let mut descent = Vec::new();
-    line(&mut descent, learning_rates(-4, 2), "", |lr| {
-        Box::new(Plain(Base::Sgd(SgdConfig { lr, ..SgdConfig::DEFAULT })))
-    });
-    let mut nesterov = Vec::new();
-    for momentum in [0.8, 0.9, 0.95, 0.99] {
-        line(&mut nesterov, learning_rates(-5, 1), &format!(", momentum {momentum}"), |lr| {
-            let config = SgdConfig { lr, momentum, nesterov: true, ..SgdConfig::DEFAULT };
-            Box::new(Plain(Base::Sgd(config)))
-        });
-    }
-    let mut rmsprop = Vec::new();
-    for alpha in [0.9, 0.99] {
-        line(&mut rmsprop, learning_rates(-5, 1), &format!(", alpha {alpha}"), |lr| {
-            Box::new(Plain(Base::RmsProp(RmsPropConfig { lr, alpha, ..RmsPropConfig::DEFAULT })))
-        });
-    }
-    let mut adam = Vec::new();
-    for beta2 in [0.99, 0.999] {
-        line(&mut adam, learning_rates(-4, 1), &format!(", beta2 {beta2}"), |lr| {
-            let config = AdamConfig { lr, betas: (0.9, beta2), ..AdamConfig::DEFAULT };
-            Box::new(Plain(Base::Adam(config)))
-        });
-    }
-    let mut compatible = Vec::new();
-    for history_depth in [5, 10] {
-        for frequency in [1, 5] {
-            let settings = Settings {
-                acceleration_type: aadl_host::compat::AccelerationType::Anderson,
-                relaxation: 1.0,
-                history_depth,
-                frequency,
-                ..Settings::default()
-            };
-            let text = format!(", depth {history_depth}, every {frequency}");
-            line(&mut compatible, learning_rates(-4, 2), &text, |lr| {
-                Box::new(Compatible { settings, lr })
-            });
-        }
-    }
-    vec![
-        Rival { name: "GD", plain: true, grid: descent },
-        Rival { name: "Nesterov", plain: true, grid: nesterov },
-        Rival { name: "RMSprop", plain: true, grid: rmsprop },
-        Rival { name: "Adam", plain: true, grid: adam },
-        Rival { name: "AADL round GD", plain: false, grid: compatible },
-    ]
-}
+/// A method without anything to tune, and what it is called in reports.
+pub type Untuned = (&'static str, Box<dyn Method>);
 
 /// The methods without anything to tune.
-pub fn untuned() -> Vec<(&'static str, Box<dyn Method>)> {
+pub fn untuned() -> Vec<Untuned> {
     use Format::{F32, I8, I16};
     vec![
         ("blend, 10 pairs, i16", Box::new(Engine::new(10, I16)) as Box<dyn Method>),

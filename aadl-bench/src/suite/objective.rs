@@ -15,8 +15,8 @@ pub trait Problem: Sync {
     fn is_training(&self) -> bool {
         true
     }
-    /// Losses to be met, the easiest first. Fixed before any method ran.
-    fn targets(&self) -> [f32; TARGETS];
+    /// Losses to be met from this seed, the easiest first. Fixed before any method ran.
+    fn targets(&self, seed: u64) -> [f32; TARGETS];
     /// Where a run begins.
     fn start(&self, seed: u64) -> Vec<f32>;
     /// The loss at `x` with the data of this seed.
@@ -31,6 +31,7 @@ pub trait Problem: Sync {
 pub struct Objective<'a> {
     problem: &'a dyn Problem,
     seed: u64,
+    targets: [f32; TARGETS],
     budget: u32,
     spent: u32,
     met: [Option<u32>; TARGETS],
@@ -41,7 +42,8 @@ impl<'a> Objective<'a> {
     /// A run with a budget in evaluation equivalents.
     pub fn new(problem: &'a dyn Problem, seed: u64, budget: f64) -> Self {
         let budget = (budget * f64::from(THIRDS)).round() as u32;
-        Self { problem, seed, budget, spent: 0, met: [None; TARGETS], trace: Vec::new() }
+        let targets = problem.targets(seed);
+        Self { problem, seed, targets, budget, spent: 0, met: [None; TARGETS], trace: Vec::new() }
     }
 
     /// The loss at `x`, and the gradient there into `gradient`. Breaks when the run is over.
@@ -68,7 +70,7 @@ impl<'a> Objective<'a> {
 
     fn note(&mut self, loss: f32) -> ControlFlow<(), f32> {
         self.trace.push((f64::from(self.spent) / f64::from(THIRDS), loss));
-        for (target, met) in self.problem.targets().iter().zip(&mut self.met) {
+        for (target, met) in self.targets.iter().zip(&mut self.met) {
             if met.is_none() && loss <= *target {
                 *met = Some(self.spent);
             }
@@ -107,7 +109,7 @@ mod tests {
         fn name(&self) -> &str {
             "parabola"
         }
-        fn targets(&self) -> [f32; TARGETS] {
+        fn targets(&self, _: u64) -> [f32; TARGETS] {
             [1.0, 0.25, 0.01]
         }
         fn start(&self, _: u64) -> Vec<f32> {

@@ -48,10 +48,19 @@ fn counted(cost: f64) -> f64 {
     cost.min(LIMIT)
 }
 
-/// The geometric mean of ratios, over tasks and targets.
-fn geometric_mean(ratios: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = ratios.fold((0.0, 0.0), |(sum, count), r| (sum + r.ln(), count + 1.0));
-    (sum / count).exp()
+/// The geometric mean of ratios, over tasks and targets; nothing of none.
+fn geometric_mean(ratios: &[f64]) -> Cell {
+    let sum: f64 = ratios.iter().map(|r| r.ln()).sum();
+    number((!ratios.is_empty()).then(|| (sum / ratios.len() as f64).exp()))
+}
+
+/// The smallest of ratios; nothing of none.
+fn least(ratios: &[f64]) -> Cell {
+    number(ratios.iter().copied().min_by(f64::total_cmp))
+}
+
+fn number(x: Option<f64>) -> Cell {
+    x.map_or(Cell::Missing, |x| Cell::Number(x, 3))
 }
 
 /// The names of all methods.
@@ -127,19 +136,18 @@ pub fn ratios(outcomes: &[Outcome], what: &str) -> Table {
         let plain = against(&|outcome, t| Some(outcome.best_plain(t)?.1.costs.median(t)));
         let quasi_newton = against(&|outcome, t| Some(outcome.costs(L_BFGS, t)?.median(t)));
         let wolfe = against(&|outcome, t| Some(outcome.costs(STRONG_WOLFE, t)?.median(t)));
-        let least = |ratios: &[f64]| ratios.iter().copied().fold(f64::INFINITY, f64::min);
         let failures: usize = outcomes
             .iter()
             .filter_map(|outcome| Some(outcome.costs(method, TARGETS - 1)?.failures(TARGETS - 1)))
             .sum();
         table.row([
             method.into(),
-            Cell::Number(geometric_mean(plain.iter().copied()), 3),
-            Cell::Number(least(&plain), 3),
-            Cell::Number(worst_seed(outcomes, method), 3),
-            Cell::Number(geometric_mean(quasi_newton.iter().copied()), 3),
-            Cell::Number(least(&quasi_newton), 3),
-            Cell::Number(geometric_mean(wolfe.iter().copied()), 3),
+            geometric_mean(&plain),
+            least(&plain),
+            number(worst_seed(outcomes, method)),
+            geometric_mean(&quasi_newton),
+            least(&quasi_newton),
+            geometric_mean(&wolfe),
             Cell::Count(failures as u64),
         ]);
     }
@@ -148,7 +156,7 @@ pub fn ratios(outcomes: &[Outcome], what: &str) -> Table {
 
 /// The smallest ratio of the best plain optimizer's cost of the hard target to that of a method from
 /// the same seed.
-fn worst_seed(outcomes: &[Outcome], method: &str) -> f64 {
+fn worst_seed(outcomes: &[Outcome], method: &str) -> Option<f64> {
     const HARD: usize = TARGETS - 1;
     let ratios = outcomes.iter().filter_map(|outcome| {
         let plain = &outcome.best_plain(HARD)?.1.costs;
@@ -156,7 +164,7 @@ fn worst_seed(outcomes: &[Outcome], method: &str) -> f64 {
         let seeds = plain.0.iter().zip(&own.0);
         seeds.map(|(plain, own)| counted(plain[HARD]) / counted(own[HARD])).min_by(f64::total_cmp)
     });
-    ratios.fold(f64::INFINITY, f64::min)
+    ratios.min_by(f64::total_cmp)
 }
 
 /// What tuning found for the hard target.
@@ -226,7 +234,12 @@ mod tests {
     #[test]
     fn ratios_count_a_failure_as_the_budget() {
         let costs = |hard| Costs(vec![[1.0, 10.0, hard]; 2]);
-        let best = |costs: &Costs| Best { setting: "s".into(), edge: false, costs: costs.clone() };
+        let best = |costs: &Costs| Best {
+            setting: "s".into(),
+            place: None,
+            edge: false,
+            costs: costs.clone(),
+        };
         let plain = costs(f64::INFINITY);
         let outcome = Outcome {
             task: "t".into(),

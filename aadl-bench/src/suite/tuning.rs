@@ -1,18 +1,20 @@
 //! Runs over seeds, and the best of a grid.
 
 use std::io;
+use std::ops::{Range, RangeInclusive};
 
-use super::methods::Rival;
 use super::objective::{Method, Objective, Problem, TARGETS};
 use super::record::Records;
+use super::rivals::{Rival, learning_rate};
 
 /// Evaluation equivalents after which a run has failed.
 pub const LIMIT: f64 = 1000.0;
-/// A setting is given up once a run has cost this much times the best median known.
+/// A run is broken off once it has cost this many times the best median known.
 const PATIENCE: f64 = 3.0;
-/// A setting whose first seed costs more than this much times the best median, for every target, is
-/// not run from the others.
-const PROMISING: f64 = 1.5;
+/// Seeds by which a setting is first judged.
+const PROBE: u64 = 3;
+/// Places by which the line of a rival is made longer at most, at either end.
+const LONGER: i32 = 9;
 
 /// The costs of one method on one task: by target and seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +54,7 @@ pub fn over_seeds(
     records: &Records,
     problem: &dyn Problem,
     (name, method): (&str, &dyn Method),
-    seeds: std::ops::Range<u64>,
+    seeds: Range<u64>,
     budget: f64,
 ) -> io::Result<Costs> {
     let costs = seeds.map(|seed| {
@@ -70,15 +72,17 @@ pub fn over_seeds(
 /// The best setting of a rival for one target.
 #[derive(Clone, Debug)]
 pub struct Best {
-    /// The setting.
+    /// The setting, for reports.
     pub setting: String,
-    /// Whether it lies at the edge of the grid.
+    /// Index of its line and place of its learning rate; none where no setting met the target.
+    pub place: Option<(usize, i32)>,
+    /// Whether a better rate may lie beyond all that were tried.
     pub edge: bool,
     /// Its costs.
     pub costs: Costs,
 }
 
-/// The best setting for each target: by median, then by worst seed.
+/// The best setting of a rival on a task for each target.
 ///
 /// # Errors
 /// Those of the file of records.
@@ -88,35 +92,124 @@ pub fn tune(
     rival: &Rival,
     seeds: u64,
 ) -> io::Result<[Best; TARGETS]> {
-    let never = Costs(vec![[f64::INFINITY; TARGETS]; seeds as usize]);
-    let nothing = Best { setting: "none".into(), edge: false, costs: never };
-    let mut best = [(); TARGETS].map(|()| nothing.clone());
-    for setting in &rival.grid {
-        let medians: [f64; TARGETS] = std::array::from_fn(|t| best[t].costs.median(t));
-        let budget = (PATIENCE * medians[TARGETS - 1]).ceil().min(LIMIT);
-        let name = format!("{} {}", rival.name, setting.text);
-        let run = |seeds| over_seeds(records, problem, (&name, &*setting.method), seeds, budget);
-        let mut costs = run(0..1)?;
-        let first = costs.0[0];
-        if !(0..TARGETS).any(|t| first[t].is_finite() && first[t] <= PROMISING * medians[t]) {
-            continue;
+    let setting = |line: usize, place: i32| rival.lines[line].setting(place);
+    let run = |line: usize, place: i32, seeds, budget| {
+        let name = format!("{} {}", rival.name, setting(line, place));
+        let method = (rival.lines[line].method)(learning_rate(place));
+        over_seeds(records, problem, (&name, &*method), seeds, budget)
+    };
+    let places = rival.lines.iter().map(|line| line.places.clone()).collect();
+    Grid { places, longer: LONGER, seeds, limit: LIMIT, setting: &setting, run: &run }.best()
+}
+
+/// Settings to choose from: lines of places.
+pub struct Grid<'a> {
+    /// The places of each line that are tried first.
+    pub places: Vec<RangeInclusive<i32>>,
+    /// Places by which a line may be made longer at either end.
+    pub longer: i32,
+    /// Seeds from 0.
+    pub seeds: u64,
+    /// The cost after which a run has failed.
+    pub limit: f64,
+    /// What reports call a setting, by line and place.
+    pub setting: &'a dyn Fn(usize, i32) -> String,
+    /// The costs of a setting, by line and place, from these seeds with this budget.
+    pub run: &'a dyn Fn(usize, i32, Range<u64>, f64) -> io::Result<Costs>,
+}
+
+impl Grid<'_> {
+    /// The best setting for each target: by median, then by worst seed. A setting that is far behind
+    /// on all targets after the first seeds is not run on the others. Lines are made longer until no
+    /// best place lies at an end.
+    ///
+    /// # Errors
+    /// Those of `run`.
+    pub fn best(&self) -> io::Result<[Best; TARGETS]> {
+        let never = Costs(vec![[f64::INFINITY; TARGETS]; self.seeds as usize]);
+        let nothing = Best { setting: "none".into(), place: None, edge: false, costs: never };
+        let mut best = [(); TARGETS].map(|()| nothing.clone());
+        let mut tried = self.places.clone();
+        for (line, places) in tried.iter().enumerate() {
+            // The largest rate first: what diverges ends soon, and what is found then spares the
+            // small ones most of their cost.
+            for place in places.clone().rev() {
+                self.judge(&mut best, line, place)?;
+            }
         }
-        costs.0.extend(run(1..seeds)?.0);
+        loop {
+            let before = tried.clone();
+            for (line, places) in tried.iter_mut().enumerate() {
+                let first = &self.places[line];
+                let (low, high) = (*places.start(), *places.end());
+                let is_best = |best: &[Best], place| {
+                    best.iter().any(|best| best.place == Some((line, place)))
+                };
+                if is_best(&best, low) && low > first.start() - self.longer {
+                    *places = low - 1..=high;
+                    self.judge(&mut best, line, low - 1)?;
+                }
+                if is_best(&best, high) && high < first.end() + self.longer {
+                    *places = *places.start()..=high + 1;
+                    self.judge(&mut best, line, high + 1)?;
+                }
+            }
+            if tried == before {
+                break;
+            }
+        }
+        for best in &mut best {
+            if let Some((line, place)) = best.place {
+                let places = &tried[line];
+                best.edge = self.longer > 0 && (place == *places.start() || place == *places.end());
+                self.complete(best, line, place)?;
+            }
+        }
+        Ok(best)
+    }
+
+    /// Runs a setting, and keeps it for the targets where it is the best so far.
+    fn judge(&self, best: &mut [Best; TARGETS], line: usize, place: i32) -> io::Result<()> {
+        let medians: [f64; TARGETS] = std::array::from_fn(|t| best[t].costs.median(t));
+        let budget = (PATIENCE * medians[TARGETS - 1]).ceil().min(self.limit);
+        let probe = self.seeds.min(PROBE);
+        let mut costs = (self.run)(line, place, 0..probe, budget)?;
+        let promising =
+            (0..TARGETS).any(|t| costs.sorted(t)[0] <= medians[t] && costs.median(t).is_finite());
+        if !promising {
+            return Ok(());
+        }
+        costs.0.extend((self.run)(line, place, probe..self.seeds, budget)?.0);
         for (target, best) in best.iter_mut().enumerate() {
             let order = |costs: &Costs| (costs.median(target), costs.worst(target));
             if order(&costs) < order(&best.costs) {
-                let (setting, edge) = (setting.text.clone(), setting.edge);
-                *best = Best { setting, edge, costs: costs.clone() };
+                *best = Best {
+                    setting: (self.setting)(line, place),
+                    place: Some((line, place)),
+                    edge: false,
+                    costs: costs.clone(),
+                };
             }
         }
+        Ok(())
     }
-    Ok(best)
+
+    /// Runs the best setting with the whole budget where it was broken off: a seed that is only slow
+    /// is no failure.
+    fn complete(&self, best: &mut Best, line: usize, place: i32) -> io::Result<()> {
+        for (seed, costs) in (0..).zip(&mut best.costs.0) {
+            if costs[TARGETS - 1].is_infinite() {
+                *costs = (self.run)(line, place, seed..seed + 1, self.limit)?.0[0];
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suite::{functions, methods};
+    use crate::suite::{functions, rivals};
 
     #[test]
     fn medians_and_failures() {
@@ -128,17 +221,49 @@ mod tests {
     }
 
     #[test]
-    fn the_best_learning_rate_of_descent_is_inside_its_grid() {
+    fn the_best_learning_rate_is_found_beyond_the_ends_of_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs");
+        let paraboloid = &functions::MultiscaleParaboloid;
+        // 2 / 1000 is the limit of stability; the line ends on one side or the other of it.
+        for (k, places) in [-11..=-10, -9..=-8, -12..=6].into_iter().enumerate() {
+            let mut rivals = rivals::tuned();
+            rivals[0].lines[0].places = places;
+            let records = Records::open(&path).unwrap();
+            assert_eq!(records.is_empty(), k == 0);
+            let best = tune(&records, paraboloid, &rivals[0], 2).unwrap();
+            assert_eq!(best[0].setting, "lr 0.001");
+            assert!(!best[0].edge && best[0].costs.median(0) < LIMIT);
+        }
+    }
+
+    /// What is met on all seeds but one is found with a budget of three times the median.
+    #[test]
+    fn a_slow_seed_of_the_best_setting_is_run_to_its_end() {
+        struct Slow;
+        impl Problem for Slow {
+            fn name(&self) -> &str {
+                "slow"
+            }
+            fn targets(&self, _: u64) -> [f32; TARGETS] {
+                [0.5, 0.1, 0.01]
+            }
+            fn start(&self, _: u64) -> Vec<f32> {
+                vec![1.0]
+            }
+            fn loss(&self, seed: u64, x: &[f32]) -> f32 {
+                self.loss_and_gradient(seed, x, &mut [0.0])
+            }
+            fn loss_and_gradient(&self, seed: u64, x: &[f32], gradient: &mut [f32]) -> f32 {
+                let curvature = if seed == 3 { 0.01 } else { 1.0 };
+                gradient[0] = curvature * x[0];
+                0.5 * x[0] * x[0]
+            }
+        }
         let folder = tempfile::tempdir().unwrap();
         let records = Records::open(&folder.path().join("runs")).unwrap();
-        let rivals = methods::tuned();
-        let best = tune(&records, &functions::MultiscaleParaboloid, &rivals[0], 2).unwrap();
-        // 2 / 1000 is the limit of stability.
-        assert_eq!(best[0].setting, "lr 0.001");
-        assert!(!best[0].edge && best[0].costs.median(0) < LIMIT);
-        // Again, now from the records.
-        let records = Records::open(&folder.path().join("runs")).unwrap();
-        let again = tune(&records, &functions::MultiscaleParaboloid, &rivals[0], 2).unwrap();
-        assert_eq!(again[0].costs, best[0].costs);
+        let best = tune(&records, &Slow, &rivals::tuned()[0], 4).unwrap();
+        assert_eq!(best[2].costs.failures(2), 0);
+        assert!(best[2].costs.worst(2) > PATIENCE * best[2].costs.median(2));
     }
 }
