@@ -1,14 +1,18 @@
 //! `cargo run --release -p aadl-bench --bin suite`: the benchmark suite.
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use aadl_bench::suite::record::Records;
 use aadl_bench::suite::report::{self, Outcome};
+use aadl_bench::suite::rivals::Rival;
 use aadl_bench::suite::run::Runner;
 use aadl_bench::suite::tuning::LIMIT;
-use aadl_bench::suite::{methods, rivals, tasks};
+use aadl_bench::suite::{
+    document, map_problems, map_report, methods, mini_batch, pictures, rivals, tasks,
+};
 use aadl_host::report::{Table, check_writable, write_json, write_whole};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,22 +22,53 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Interrupted, it goes on where it was.
 #[derive(Parser)]
 struct Arguments {
-    /// Three seeds and two lines of each grid: under two minutes.
+    /// Three seeds, two lines of each grid, no mini-batches on digits: under two minutes.
     #[arg(long)]
     quick: bool,
     /// Only tasks whose names contain one of these, separated by commas.
     #[arg(long, default_value = "", value_delimiter = ',')]
     only: Vec<String>,
-    /// Only methods whose names contain one of these, separated by commas.
+    /// Only methods of full batches whose names contain one of these, separated by commas.
     #[arg(long, default_value = "", value_delimiter = ',')]
     methods: Vec<String>,
+    /// Only these parts, separated by commas; all if none is named.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    part: Vec<Part>,
     /// Writes the tables as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Writes the tables as Markdown.
-    #[arg(long, value_name = "FILE")]
-    markdown: Option<PathBuf>,
+    /// Writes the pictures, and the tables into the marked blocks of `benchmarks.md`.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
+
+/// What the suite consists of.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Training with all samples in each step, and AADL's test functions.
+    FullBatch,
+    /// How soon a drift or a sensor is calibrated away.
+    Recovery,
+    /// Fixed-point maps.
+    Maps,
+    /// Training in mini-batches.
+    MiniBatch,
+}
+
+impl Arguments {
+    fn uses(&self, method: &str) -> bool {
+        self.methods.iter().any(|part| method.contains(part.as_str()))
+    }
+
+    /// Whether this part is to run, and this task of it.
+    fn keeps(&self, part: Part, task: &str) -> bool {
+        (self.part.is_empty() || self.part.contains(&part))
+            && self.only.iter().any(|part| task.contains(part.as_str()))
+    }
+}
+
+/// The names of the document's blocks, in order.
+const BLOCKS: [&str; 6] = ["summary", "costs", "settings", "recovery", "maps", "mini-batches"];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -45,25 +80,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    for path in arguments.json.iter().chain(&arguments.markdown) {
+/// Tables by block, and pictures by file name.
+struct Report {
+    blocks: Vec<(&'static str, Vec<Table>)>,
+    pictures: Vec<(&'static str, String)>,
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if let Some(path) = &arguments.json {
         check_writable(path)?;
     }
-    let seeds = if arguments.quick { 3 } else { 10 };
-    let mut tasks = tasks::full_batch(seeds)?;
-    tasks.retain(|task| arguments.only.iter().any(|part| task.name().contains(part)));
-    if tasks.is_empty() {
-        let names = arguments.only.join("\" or \"");
-        return Err(format!("no task has \"{names}\" in its name").into());
-    }
-    let chosen = |name: &str| arguments.methods.iter().any(|part| name.contains(part));
-    let (mut rivals, mut untuned) = (rivals::tuned(), methods::untuned());
-    rivals.retain(|rival| chosen(rival.name));
-    untuned.retain(|(name, _)| chosen(name));
-    if arguments.quick {
-        for rival in &mut rivals {
-            rival.lines.truncate(2);
-        }
+    if let Some(folder) = &arguments.out {
+        check_writable(&folder.join("benchmarks.md"))?;
     }
     let records = Records::open(&Records::path()?)?;
     if !records.is_empty() {
@@ -75,33 +103,105 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     );
     bar.enable_steady_tick(Duration::from_millis(200));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let seeds = if arguments.quick { 3 } else { 10 };
     let runner = Runner { records: &records, threads, seeds, bar: &bar };
-    let outcomes = runner.full_batch(&tasks, &rivals, &untuned)?;
+    let report = measure(arguments, &runner)?;
     bar.finish_and_clear();
-    let all = report::ratios(&outcomes, "all tasks");
-    let training: Vec<Outcome> =
-        outcomes.iter().filter(|outcome| outcome.is_training).cloned().collect();
-    let mut tables = vec![report::ratios(&training, "networks"), all];
-    for (target, what) in ["easy", "medium", "hard"].into_iter().enumerate().rev() {
-        tables.push(report::costs(&outcomes, target, what));
-    }
-    if !rivals.is_empty() {
-        tables.push(report::settings(&outcomes));
-    }
-    tables.push(report::largest());
-    for table in &tables {
+    for table in report.blocks.iter().flat_map(|(_, tables)| tables) {
         println!("{table}");
     }
     println!(
-        "{seeds} seeds; loss and gradient count 1, a loss alone 1/3; at most {LIMIT} a run, which is \
-         also what a failure counts as in ratios."
+        "{seeds} seeds; loss and gradient count 1, a loss alone 1/3; at most {LIMIT} a run of full \
+         batches, which is also what a failure counts as in ratios."
     );
     if let Some(path) = &arguments.json {
+        let tables: Vec<&Table> = report.blocks.iter().flat_map(|(_, tables)| tables).collect();
         write_json(path, &tables)?;
     }
-    if let Some(path) = &arguments.markdown {
-        let text: Vec<String> = tables.iter().map(Table::to_markdown).collect();
-        write_whole(path, text.join("\n").as_bytes())?;
+    if let Some(folder) = &arguments.out {
+        write_document(folder, &report)?;
+    }
+    Ok(())
+}
+
+fn measure(arguments: &Arguments, runner: &Runner<'_>) -> Result<Report, Box<dyn Error>> {
+    let (mut rivals, mut untuned) = (rivals::tuned(), methods::untuned());
+    rivals.retain(|rival| arguments.uses(rival.name));
+    untuned.retain(|(name, _)| arguments.uses(name));
+    if arguments.quick {
+        rivals.iter_mut().for_each(|rival| rival.lines.truncate(2));
+    }
+    let mut report = Report { blocks: Vec::new(), pictures: Vec::new() };
+    let mut tasks = tasks::full_batch(runner.seeds)?;
+    tasks.retain(|task| arguments.keeps(Part::FullBatch, task.name()));
+    if !tasks.is_empty() {
+        let outcomes = runner.full_batch(&tasks, &rivals, &untuned)?;
+        full_batch_tables(&outcomes, &rivals, &mut report);
+        let losses = pictures::losses(&outcomes, &tasks, &rivals, &untuned, runner.seeds);
+        if let Some(chart) = losses {
+            report.pictures.push(("losses.svg", chart.to_svg()?));
+        }
+        if let Some(dots) = pictures::ratios(&outcomes) {
+            report.pictures.push(("ratios.svg", dots.to_svg()));
+        }
+    }
+    let mut recovery = tasks::recovery(runner.seeds)?;
+    recovery.retain(|task| arguments.keeps(Part::Recovery, task.name()));
+    if !recovery.is_empty() {
+        let outcomes = runner.full_batch(&recovery, &rivals, &untuned)?;
+        report.blocks.push(("recovery", vec![report::recovery(&outcomes)]));
+    }
+    let (records, threads, seeds, bar) = (runner.records, runner.threads, runner.seeds, runner.bar);
+    let keep = |name: &str| arguments.keeps(Part::Maps, name);
+    if map_problems::NAMES.iter().any(|name| keep(name)) {
+        let table = map_report::table(records, threads, seeds, keep, bar)?;
+        report.blocks.push(("maps", vec![table]));
+    }
+    let mut mini = mini_batch::tasks()?;
+    mini.retain(|task| {
+        let slow = arguments.quick && task.name() == "digits";
+        arguments.keeps(Part::MiniBatch, task.name()) && !slow
+    });
+    if !mini.is_empty() {
+        let table = mini_batch::table(records, threads, seeds, &mini, bar)?;
+        report.blocks.push(("mini-batches", vec![table]));
+    }
+    if report.blocks.is_empty() {
+        let names = arguments.only.join("\" or \"");
+        return Err(format!("nothing in these parts has \"{names}\" in its name").into());
+    }
+    Ok(report)
+}
+
+fn full_batch_tables(outcomes: &[Outcome], rivals: &[Rival], report: &mut Report) {
+    let training: Vec<Outcome> =
+        outcomes.iter().filter(|outcome| outcome.is_training).cloned().collect();
+    let ratios = [report::ratios(&training, "networks"), report::ratios(outcomes, "all tasks")];
+    report.blocks.push(("summary", ratios.into()));
+    let costs = [(2, "hard"), (1, "medium"), (0, "easy")];
+    let costs = costs.map(|(target, what)| report::costs(outcomes, target, what));
+    report.blocks.push(("costs", costs.into()));
+    let mut settings = vec![report::largest()];
+    if !rivals.is_empty() {
+        settings.insert(0, report::settings(outcomes));
+    }
+    report.blocks.push(("settings", settings));
+}
+
+/// Replaces the blocks that were measured; the document's other ones stay as they are.
+fn write_document(folder: &Path, report: &Report) -> Result<(), Box<dyn Error>> {
+    let path = folder.join("benchmarks.md");
+    let mut text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => document::skeleton(&BLOCKS),
+        text => text?,
+    };
+    for (name, tables) in &report.blocks {
+        let tables: Vec<String> = tables.iter().map(Table::to_markdown).collect();
+        text = document::replace(&text, name, &tables.join("\n"))?;
+    }
+    write_whole(&path, text.as_bytes())?;
+    for (name, svg) in &report.pictures {
+        write_whole(&folder.join(name), svg.as_bytes())?;
     }
     Ok(())
 }

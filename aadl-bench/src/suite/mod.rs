@@ -9,11 +9,24 @@
 //! | `record` | finished runs on disk |
 //! | `tuning` | runs over seeds, the best of a grid |
 //! | `run` | all methods on all tasks, on all cores |
-//! | `report` | tables and pictures |
+//! | `report`, `pictures` | tables and pictures |
+//! | `document` | generated blocks in a document that people write |
+//! | `failure` | the errors |
+//! | `pool` | jobs over threads, results in order |
+//! | `maps`, `map_problems`, `map_report` | fixed-point maps |
+//! | `mini_batch` | training in mini-batches |
 
+pub mod document;
+pub mod failure;
 pub mod functions;
+pub mod map_problems;
+pub mod map_report;
+pub mod maps;
 pub mod methods;
+pub mod mini_batch;
 pub mod objective;
+pub mod pictures;
+pub mod pool;
 pub mod record;
 pub mod report;
 pub mod rivals;

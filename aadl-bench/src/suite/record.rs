@@ -7,16 +7,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::objective::TARGETS;
-
 /// Costs by run. Each finished run is a line of a file: its key, a tab, and its costs.
 pub struct Records {
-    known: HashMap<String, [f64; TARGETS]>,
+    known: HashMap<String, Vec<f64>>,
     file: Mutex<File>,
 }
 
 impl Records {
-    /// The runs in `path`, to which new ones are added. Lines that are not whole are ignored.
+    /// The runs in `path`, to which new ones are added. A last line that is not whole is cut off:
+    /// ended later, its last number could be taken for one that is.
     ///
     /// # Errors
     /// Those of the file system.
@@ -28,12 +27,11 @@ impl Records {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             bytes => bytes?,
         };
-        let text = String::from_utf8_lossy(&text);
-        let known = text.split_inclusive('\n').filter_map(parse).collect();
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-        if !text.is_empty() && !text.ends_with('\n') {
-            file.write_all(b"\n")?;
-        }
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        file.set_len(whole as u64)?;
+        let text = String::from_utf8_lossy(&text[..whole]);
+        let known = text.lines().filter_map(parse).collect();
         Ok(Self { known, file: Mutex::new(file) })
     }
 
@@ -62,26 +60,39 @@ impl Records {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn get(
+    pub fn get<const K: usize>(
         &self,
         key: &str,
-        run: impl FnOnce() -> [f64; TARGETS],
-    ) -> io::Result<[f64; TARGETS]> {
-        if let Some(costs) = self.known.get(key) {
-            return Ok(*costs);
+        run: impl FnOnce() -> [f64; K],
+    ) -> io::Result<[f64; K]> {
+        self.try_get(key, || Ok(run()))
+    }
+
+    /// [`Records::get`] of a run that can fail; nothing is recorded then.
+    ///
+    /// # Errors
+    /// Those of the file system and of the run.
+    pub fn try_get<const K: usize, E: From<io::Error>>(
+        &self,
+        key: &str,
+        run: impl FnOnce() -> Result<[f64; K], E>,
+    ) -> Result<[f64; K], E> {
+        if let Some(costs) = self.known.get(key).and_then(|costs| costs.as_slice().try_into().ok())
+        {
+            return Ok(costs);
         }
-        let costs = run();
-        let line = format!("{key}\t{} {} {}\n", costs[0], costs[1], costs[2]);
+        let costs = run()?;
+        let line = format!("{key}\t{}\n", costs.map(|cost| cost.to_string()).join(" "));
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(line.as_bytes())?;
         Ok(costs)
     }
 }
 
-fn parse(line: &str) -> Option<(String, [f64; TARGETS])> {
-    let (key, costs) = line.strip_suffix('\n')?.split_once('\t')?;
-    let costs: Vec<f64> = costs.split(' ').map_while(|cost| cost.parse().ok()).collect();
-    Some((key.to_owned(), costs.try_into().ok()?))
+fn parse(line: &str) -> Option<(String, Vec<f64>)> {
+    let (key, costs) = line.split_once('\t')?;
+    let costs = costs.split(' ').map(|cost| cost.parse().ok()).collect::<Option<_>>()?;
+    Some((key.to_owned(), costs))
 }
 
 #[cfg(test)]
@@ -96,10 +107,12 @@ mod tests {
         assert!(records.is_empty());
         let infinite = [1.0, 2.0 / 3.0, f64::INFINITY];
         assert_eq!(records.get("a", || infinite).unwrap(), infinite);
-        assert_eq!(records.get("b", || [3.0; 3]).unwrap(), [3.0; 3]);
+        assert_eq!(records.get("b", || [3.25; 3]).unwrap(), [3.25; 3]);
         drop(records);
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() - 3]).unwrap();
+        // Opened and left at once: the torn line must not come back as a whole one.
+        drop(Records::open(&path).unwrap());
         let records = Records::open(&path).unwrap();
         assert_eq!(records.len(), 1);
         assert_eq!(records.get("a", || unreachable!()).unwrap(), infinite);

@@ -28,15 +28,24 @@ impl Outcome {
     /// The cost of each target and seed by the best plain optimizer: the one with the least median,
     /// which may be another for each target.
     pub fn best_plain(&self, target: usize) -> Option<(&'static str, &Best)> {
-        let plain = self.tuned.iter().filter(|(_, plain, _)| *plain);
-        plain.map(|(name, _, best)| (*name, &best[target])).min_by(|(_, a), (_, b)| {
+        self.best(target, true)
+    }
+
+    /// The same of AADL, round whichever optimizer.
+    pub fn best_aadl(&self, target: usize) -> Option<(&'static str, &Best)> {
+        self.best(target, false)
+    }
+
+    fn best(&self, target: usize, is_plain: bool) -> Option<(&'static str, &Best)> {
+        let rivals = self.tuned.iter().filter(|(_, plain, _)| *plain == is_plain);
+        rivals.map(|(name, _, best)| (*name, &best[target])).min_by(|(_, a), (_, b)| {
             let order = |best: &Best| (best.costs.median(target), best.costs.worst(target));
             order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal)
         })
     }
 
     /// The costs that a method has for a target.
-    fn costs(&self, method: &str, target: usize) -> Option<&Costs> {
+    pub(super) fn costs(&self, method: &str, target: usize) -> Option<&Costs> {
         let tuned = self.tuned.iter().map(|(name, _, best)| (name, &best[target].costs));
         let untuned = self.untuned.iter().map(|(name, costs)| (name, costs));
         tuned.chain(untuned).find(|(name, _)| **name == method).map(|(_, costs)| costs)
@@ -165,6 +174,15 @@ fn worst_seed(outcomes: &[Outcome], method: &str) -> Option<f64> {
         seeds.map(|(plain, own)| counted(plain[HARD]) / counted(own[HARD])).min_by(f64::total_cmp)
     });
     ratios.min_by(f64::total_cmp)
+}
+
+/// What it costs to get rid of 97 % of the loss at the start.
+pub fn recovery(outcomes: &[Outcome]) -> Table {
+    let mut table = costs(outcomes, TARGETS - 1, "");
+    table.set_title(
+        "Evaluation equivalents until 97 % of the loss is gone: median (worst seed, failures)",
+    );
+    table
 }
 
 /// What tuning found for the hard target.

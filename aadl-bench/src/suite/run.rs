@@ -1,13 +1,12 @@
 //! All methods on all tasks, on all cores.
 
 use std::io;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::ProgressBar;
 
 use super::methods::Untuned;
 use super::objective::{Problem, TARGETS};
+use super::pool::in_order;
 use super::record::Records;
 use super::report::Outcome;
 use super::rivals::Rival;
@@ -29,7 +28,7 @@ impl Runner<'_> {
     /// The results of all jobs, in their order. A job may not depend on the thread that does it.
     ///
     /// # Errors
-    /// The first one of a job; jobs that have not begun are then left out.
+    /// That of the first job, in order, that failed.
     pub fn all<J: Sync, T: Send>(
         &self,
         jobs: &[J],
@@ -37,29 +36,12 @@ impl Runner<'_> {
         work: impl Fn(&J) -> io::Result<T> + Sync,
     ) -> io::Result<Vec<T>> {
         self.bar.inc_length(jobs.len() as u64);
-        let next = AtomicUsize::new(0);
-        let done: Mutex<Vec<(usize, io::Result<T>)>> = Mutex::new(Vec::new());
-        let thread = || {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(job) = jobs.get(index) else { return };
-                self.bar.set_message(name(job));
-                let result = work(job);
-                if result.is_err() {
-                    next.store(jobs.len(), Ordering::Relaxed);
-                }
-                self.bar.inc(1);
-                done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((index, result));
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..self.threads.clamp(1, jobs.len().max(1)) {
-                scope.spawn(thread);
-            }
-        });
-        let mut done = done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        done.sort_by_key(|(index, _)| *index);
-        done.into_iter().map(|(_, result)| result).collect()
+        in_order(self.threads, jobs.len(), |index| {
+            self.bar.set_message(name(&jobs[index]));
+            let result = work(&jobs[index]);
+            self.bar.inc(1);
+            result
+        })
     }
 
     /// The full-batch tasks.
@@ -161,23 +143,5 @@ mod tests {
         std::fs::write(&path, &whole[..whole.len() / 3]).unwrap();
         assert!(!open("one").is_empty());
         assert_eq!(tables(&open("one"), 2), expected);
-    }
-
-    #[test]
-    fn the_first_error_ends_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let records = Records::open(&folder.path().join("runs")).unwrap();
-        let bar = ProgressBar::hidden();
-        let runner = Runner { records: &records, threads: 1, seeds: 1, bar: &bar };
-        let jobs = [1, 2, 3];
-        let twice = runner.all(&jobs, i32::to_string, |job| Ok(2 * job));
-        assert_eq!(twice.unwrap(), [2, 4, 6]);
-        let done = AtomicUsize::new(0);
-        let failed = runner.all(&jobs, i32::to_string, |job| {
-            done.fetch_add(1, Ordering::Relaxed);
-            if *job == 2 { Err(io::Error::other("two")) } else { Ok(()) }
-        });
-        assert_eq!(failed.unwrap_err().to_string(), "two");
-        assert_eq!(done.into_inner(), 2);
     }
 }

@@ -78,7 +78,7 @@ fn initial(network: &Network<'_>, seed: u64) -> Vec<f32> {
 }
 
 /// Dense layers of these widths, tanh between them.
-fn layers(widths: &[usize]) -> Vec<Layer> {
+pub(super) fn layers(widths: &[usize]) -> Vec<Layer> {
     let last = widths.len() - 2;
     let activation = |i| if i == last { Activation::Identity } else { Activation::Tanh };
     widths
@@ -89,7 +89,7 @@ fn layers(widths: &[usize]) -> Vec<Layer> {
 }
 
 /// The training part of a built-in set, standardised.
-fn standardised(set: Dataset) -> Result<Dataset, DataError> {
+pub(super) fn standardised(set: Dataset) -> Result<Dataset, DataError> {
     let mut train = set.split(0.25, 7)?.train;
     Scaling::fit(&train).apply(&mut train)?;
     Ok(train)

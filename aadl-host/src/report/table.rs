@@ -67,6 +67,11 @@ impl Table {
         Self { title: title.to_owned(), columns, rows: Vec::new() }
     }
 
+    /// Gives it another title.
+    pub fn set_title(&mut self, title: &str) {
+        title.clone_into(&mut self.title);
+    }
+
     /// Adds a row, one cell a column.
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().collect());
