@@ -45,6 +45,12 @@ fn reduce<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A + Copy) -
     if a.len() <= BLOCK {
         return reduce_block(a, b, term);
     }
+    reduce_blocks(a, b, term)
+}
+
+/// Several blocks. Not inlined: what it keeps from block to block, a single one need not save.
+#[inline(never)]
+fn reduce_blocks<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A + Copy) -> A {
     let n = a.len().min(b.len());
     let (Some(mut a), Some(mut b)) = (a.get(..n), b.get(..n)) else { return A::ZERO };
     let mut total = A::ZERO;
