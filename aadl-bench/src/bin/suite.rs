@@ -22,7 +22,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Interrupted, it goes on where it was.
 #[derive(Parser)]
 struct Arguments {
-    /// Three seeds, two lines of each grid, no mini-batches on digits: under two minutes.
+    /// Three seeds, two lines of each grid, none of the large networks (digits, drift): under two
+    /// minutes on two cores.
     #[arg(long)]
     quick: bool,
     /// Only tasks whose names contain one of these, separated by commas.
@@ -64,8 +65,12 @@ impl Arguments {
     fn keeps(&self, part: Part, task: &str) -> bool {
         (self.part.is_empty() || self.part.contains(&part))
             && self.only.iter().any(|part| task.contains(part.as_str()))
+            && !(self.quick && SLOW.iter().any(|slow| task.contains(slow)))
     }
 }
+
+/// Tasks that `--quick` leaves out.
+const SLOW: [&str; 2] = ["digits", "drift"];
 
 /// The names of the document's blocks, in order.
 const BLOCKS: [&str; 6] = ["summary", "costs", "settings", "recovery", "maps", "mini-batches"];
@@ -158,10 +163,7 @@ fn measure(arguments: &Arguments, runner: &Runner<'_>) -> Result<Report, Box<dyn
         report.blocks.push(("maps", vec![table]));
     }
     let mut mini = mini_batch::tasks()?;
-    mini.retain(|task| {
-        let slow = arguments.quick && task.name() == "digits";
-        arguments.keeps(Part::MiniBatch, task.name()) && !slow
-    });
+    mini.retain(|task| arguments.keeps(Part::MiniBatch, task.name()));
     if !mini.is_empty() {
         let table = mini_batch::table(records, threads, seeds, &mini, bar)?;
         report.blocks.push(("mini-batches", vec![table]));
