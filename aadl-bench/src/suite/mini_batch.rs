@@ -33,8 +33,11 @@ const VARIANTS: [(&str, Option<(Config, usize)>); 3] = [
     ("accelerated, 10 iterates", Some((Config::TRAINING, 10))),
 ];
 
-/// The optimizers, by learning rate.
-const OPTIMIZERS: [(&str, fn(f64) -> Base); 3] = [
+/// An optimizer by its learning rate, with its name in reports.
+type Optimizer = (&'static str, fn(f64) -> Base);
+
+/// The optimizers.
+const OPTIMIZERS: [Optimizer; 3] = [
     ("SGD", |lr| Base::Sgd(SgdConfig { lr, ..SgdConfig::DEFAULT })),
     ("Nesterov", |lr| {
         Base::Sgd(SgdConfig { lr, momentum: 0.9, nesterov: true, ..SgdConfig::DEFAULT })
@@ -92,7 +95,7 @@ struct Entry {
 struct Job<'a> {
     records: &'a Records,
     task: &'a Task,
-    optimizer: (&'static str, fn(f64) -> Base),
+    optimizer: Optimizer,
     seeds: u64,
 }
 

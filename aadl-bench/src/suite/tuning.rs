@@ -9,12 +9,11 @@ use super::rivals::{Rival, learning_rate};
 
 /// Evaluation equivalents after which a run has failed.
 pub const LIMIT: f64 = 1000.0;
-/// A run is broken off when a target is not met at this many times the best median known for it. More
-/// for the first ones: what is slow at the start may be fast at the end.
-const PATIENCE: [f64; TARGETS] = [10.0, 10.0, 3.0];
-/// The first seed of a setting that is worth others costs at most this many times some best median,
-const FIRST: f64 = 3.0;
-/// and so many first seeds have one that costs no more than it.
+/// A run is broken off when a target is not met at this many times the best median known for it. Many
+/// for the first ones: what is slow at the start may be fast at the end. With 10, 10 and 3 the best
+/// setting was lost on two of four tasks; with these it was that of the whole grid on all four.
+const PATIENCE: [f64; TARGETS] = [50.0, 20.0, 5.0];
+/// A setting is not run on from as many seeds as this if none of them costs less than a best median.
 const PROBE: u64 = 3;
 /// Places by which the line of a rival is made longer at most, at either end.
 const LONGER: i32 = 9;
@@ -177,14 +176,14 @@ impl Grid<'_> {
         let budgets: [f64; TARGETS] =
             std::array::from_fn(|t| (PATIENCE[t] * medians[t]).ceil().min(self.limit));
         let run = |seeds| (self.run)(line, place, seeds, budgets);
-        let mut costs = run(0..1)?;
-        let first = costs.0[0];
-        if !(0..TARGETS).any(|t| first[t].is_finite() && first[t] <= FIRST * medians[t]) {
-            return Ok(());
-        }
         let probe = self.seeds.min(PROBE);
-        costs.0.extend(run(1..probe)?.0);
-        if !(0..TARGETS).any(|t| costs.sorted(t)[0] <= medians[t] && costs.median(t).is_finite()) {
+        let mut costs = run(0..probe)?;
+        // Even one seed that is met may be the first of a majority.
+        let promising = |t: usize| {
+            let least = costs.sorted(t)[0];
+            least.is_finite() && least <= medians[t]
+        };
+        if !(0..TARGETS).any(promising) {
             return Ok(());
         }
         costs.0.extend(run(probe..self.seeds)?.0);
