@@ -33,8 +33,9 @@ const VARIANTS: [(&str, Option<(Config, usize)>); 3] = [
     ("accelerated, 10 iterates", Some((Config::TRAINING, 10))),
 ];
 
-/// The optimizers, by learning rate.
-const OPTIMIZERS: [(&str, fn(f64) -> Base); 3] = [
+/// A name, and the optimizer with a learning rate.
+type Optimizer = (&'static str, fn(f64) -> Base);
+const OPTIMIZERS: [Optimizer; 3] = [
     ("SGD", |lr| Base::Sgd(SgdConfig { lr, ..SgdConfig::DEFAULT })),
     ("Nesterov", |lr| {
         Base::Sgd(SgdConfig { lr, momentum: 0.9, nesterov: true, ..SgdConfig::DEFAULT })
