@@ -33,10 +33,8 @@ const VARIANTS: [(&str, Option<(Config, usize)>); 3] = [
     ("accelerated, 10 iterates", Some((Config::TRAINING, 10))),
 ];
 
-/// An optimizer by its learning rate, with its name in reports.
+/// A name, and the optimizer with a learning rate.
 type Optimizer = (&'static str, fn(f64) -> Base);
-
-/// The optimizers.
 const OPTIMIZERS: [Optimizer; 3] = [
     ("SGD", |lr| Base::Sgd(SgdConfig { lr, ..SgdConfig::DEFAULT })),
     ("Nesterov", |lr| {
@@ -95,7 +93,7 @@ struct Entry {
 struct Job<'a> {
     records: &'a Records,
     task: &'a Task,
-    optimizer: Optimizer,
+    optimizer: (&'static str, fn(f64) -> Base),
     seeds: u64,
 }
 

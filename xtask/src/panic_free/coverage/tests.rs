@@ -110,7 +110,14 @@ fn only_calls_by_path_count() {
         x.method2(); write!(t, \"{}\", mac::ro()); step::<T, Sgd<&mut [T]>>(s); step::<&mut T>(s);
         // comment::function()
     }";
-    let expected =
-        ["Trait::method", "Type::new", "b::c", "step::<&mut _>", "step::<Sgd>", "step::<T>"];
+    let expected = [
+        "Trait::method",
+        "Type::new",
+        "a::b::c",
+        "b::c",
+        "step::<&mut _>",
+        "step::<Sgd>",
+        "step::<T>",
+    ];
     assert_eq!(calls(text), expected);
 }
