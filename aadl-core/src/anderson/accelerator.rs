@@ -460,6 +460,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
 
     /// Solves for the weights of the iterates, which it leaves in the first half of `work`.
     /// Returns the columns used and the promised gain.
+    #[inline(never)]
     fn mix(
         &mut self,
         config: &Config,
@@ -510,6 +511,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     }
 
     /// Replaces `x`, the newest iterate, by the weighted mean of the iterates: deviation 3.
+    #[inline(never)]
     fn combine(&self, x: &mut [T]) {
         let ring = &self.state.ring;
         let newest_first = (0..ring.len()).filter_map(|age| ring.slot(self.depth, age));

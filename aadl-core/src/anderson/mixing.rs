@@ -100,8 +100,9 @@ pub(super) fn solve_qr<'r, T: Real, K: Kernels>(
     let rounding = T::EPSILON.to_f64() * rows as f64;
     let rcond = sqrt(config.drop_tolerance).max(rounding).min(0.5);
     let info = qr::solve::<T, K>(columns, b, x, Some(rcond), rest).ok()?;
-    for ((gamma, x), exponent) in gamma.iter_mut().zip(x).zip(exponents) {
-        *gamma = scaled(x.to_f64(), -exponent);
+    // By reference: moving the list would bring `memcpy`, 0.9 KiB.
+    for ((gamma, x), exponent) in gamma.iter_mut().zip(x).zip(&exponents) {
+        *gamma = scaled(x.to_f64(), -*exponent);
     }
     Some(info.rank)
 }

@@ -45,6 +45,12 @@ fn reduce<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A + Copy) -
     if a.len() <= BLOCK {
         return reduce_block(a, b, term);
     }
+    reduce_blocks(a, b, term)
+}
+
+/// Several blocks. Not inlined: what it keeps from block to block, a single one need not save.
+#[inline(never)]
+fn reduce_blocks<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A + Copy) -> A {
     let n = a.len().min(b.len());
     let (Some(mut a), Some(mut b)) = (a.get(..n), b.get(..n)) else { return A::ZERO };
     let mut total = A::ZERO;
@@ -142,7 +148,11 @@ pub(super) fn gram_row<T: Real>(
     out: &mut [f64],
 ) {
     match gram {
-        Gram::Exact if T::DIGITS as i32 <= EXACT_DIGITS => exact(newest, columns, out),
+        Gram::Exact if T::DIGITS as i32 <= EXACT_DIGITS => {
+            for (columns, out) in columns.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
+                exact(newest, columns, out);
+            }
+        }
         _ => {
             for ((column, _), out) in columns.iter().zip(out) {
                 *out = wide(newest.0, *column);
@@ -181,45 +191,43 @@ fn wide<T: Real>(a: Difference<'_, T>, b: Difference<'_, T>) -> f64 {
 /// A residual and its scale.
 type Column<'a, T> = (Difference<'a, T>, i32);
 
-/// The row of [`Gram::Exact`], of float32. The newest residual becomes integers once for all
-/// columns, a chunk at a time. Not inlined, for its stack.
+/// The row of [`Gram::Exact`], of float32, of at most [`GROUP`] columns. Not inlined, for its stack.
 #[inline(never)]
 fn exact<T: Real>(newest: &Column<'_, T>, columns: &[Column<'_, T>], out: &mut [f64]) {
     let length = |(d, _): &Column<'_, T>| d.newer.len().min(d.older.len());
-    let n = columns.iter().fold(length(newest), |n, column| n.min(length(column)));
-    let mut integers = [0; CHUNK];
-    for (columns, out) in columns.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
-        let mut sums = [(T::ZERO, 0); GROUP];
-        let mut smallest = newest.1;
-        for ((_, exponent), sum) in columns.iter().zip(&mut sums) {
-            sum.0 = Scale::new(*exponent).first;
-            smallest = smallest.min(*exponent);
-        }
-        let simple = Scale::<T>::new(smallest).second.is_none();
-        for start in (0..n).step_by(CHUNK) {
-            if start % FOLD == 0 && start > 0 {
-                for (out, (_, sum)) in out.iter_mut().zip(&mut sums) {
-                    let folded = (*sum >> FOLDED) as f64;
-                    *out = if start == FOLD { folded } else { *out + folded };
-                    *sum &= (1 << FOLDED) - 1;
-                }
-            }
-            if simple && n - start >= CHUNK {
-                whole_chunk(&mut integers, newest, columns, start / CHUNK, &mut sums);
-            } else {
-                let range = start..n.min(start + CHUNK);
-                part_of_chunk(&mut integers, newest, columns, &range, &mut sums);
+    let (mut n, mut smallest) = (length(newest), newest.1);
+    let mut sums = [(T::ZERO, 0); GROUP];
+    for (column, sum) in columns.iter().zip(&mut sums) {
+        n = n.min(length(column));
+        smallest = smallest.min(column.1);
+        sum.0 = Scale::new(column.1).first;
+    }
+    let simple = Scale::<T>::new(smallest).second.is_none();
+    for start in (0..n).step_by(FOLD) {
+        if start > 0 {
+            for (out, (_, sum)) in out.iter_mut().zip(&mut sums) {
+                let folded = (*sum >> FOLDED) as f64;
+                *out = if start == FOLD { folded } else { *out + folded };
+                *sum &= (1 << FOLDED) - 1;
             }
         }
-        for (((_, exponent), (_, sum)), out) in columns.iter().zip(&sums).zip(out) {
-            let mut total = *sum as f64;
-            if n > FOLD {
-                // Two numbers of at most 53 bits, up to 2^45 products: only their sum is rounded.
-                total += *out * (1i64 << FOLDED) as f64;
-            }
-            let exponent = newest.1.wrapping_add(*exponent);
-            *out = scaled(total, exponent.wrapping_sub(2 * (EXACT_DIGITS - 1)));
+        let end = n.min(start + FOLD);
+        let whole = if simple { end / CHUNK } else { start / CHUNK };
+        for index in start / CHUNK..whole {
+            whole_chunk(newest, columns, index, &mut sums);
         }
+        for start in (whole * CHUNK..end).step_by(CHUNK) {
+            part_of_chunk(newest, columns, &(start..end.min(start + CHUNK)), &mut sums);
+        }
+    }
+    for (((_, exponent), (_, sum)), out) in columns.iter().zip(&sums).zip(out) {
+        let mut total = *sum as f64;
+        if n > FOLD {
+            // Two numbers of at most 53 bits, up to 2^45 products: only their sum is rounded.
+            total += *out * (1i64 << FOLDED) as f64;
+        }
+        let exponent = newest.1.wrapping_add(*exponent);
+        *out = scaled(total, exponent.wrapping_sub(2 * (EXACT_DIGITS - 1)));
     }
 }
 
@@ -246,7 +254,6 @@ fn blocks<T>(x: &[T; CHUNK]) -> &[[T; UNROLL]] {
 
 /// Adds the products of a whole chunk, where each scale is one factor.
 fn whole_chunk<T: Real>(
-    integers: &mut [i32; CHUNK],
     newest: &Column<'_, T>,
     mut columns: &[Column<'_, T>],
     index: usize,
@@ -256,16 +263,14 @@ fn whole_chunk<T: Real>(
         return;
     };
     let factor = Scale::new(newest.1).first;
-    for ((x, y), integer) in x.iter().zip(y).zip(&mut *integers) {
-        *integer = ((*y - *x) * factor).truncate();
-    }
+    let integers = core::array::from_fn(|i| ((y[i] - x[i]) * factor).truncate());
     while let Some(((c, exponent), after)) = columns.split_first() {
         if let Some((pair, after)) = columns.split_first_chunk()
             && let [(c, _), (d, _)] = pair
             && core::ptr::eq(c.newer.as_ptr(), d.older.as_ptr())
         {
             let Some((two, rest)) = sums.split_first_chunk_mut() else { return };
-            add_two(integers, pair, index, two);
+            add_two(&integers, pair, index, two);
             (columns, sums) = (after, rest);
             continue;
         }
@@ -273,7 +278,7 @@ fn whole_chunk<T: Real>(
         if newest.0.is(c) && newest.1 == *exponent {
             sum.1 = integers.iter().fold(sum.1, |sum, a| add_product(sum, *a, *a));
         } else {
-            add_one(integers, c, index, sum);
+            add_one(&integers, c, index, sum);
         }
         (columns, sums) = (after, rest);
     }
@@ -327,15 +332,15 @@ fn add_two<T: Real>(
 /// enough to take them one by one.
 #[inline(always)]
 fn part_of_chunk<T: Real>(
-    integers: &mut [i32; CHUNK],
     newest: &Column<'_, T>,
     columns: &[Column<'_, T>],
     range: &Range<usize>,
     sums: &mut [(T, i64)],
 ) {
-    each(newest, range, integers, |place, integer| *place = integer);
+    let mut integers = [0; CHUNK];
+    each(newest, range, &mut integers, |place, integer| *place = integer);
     for (column, (_, sum)) in columns.iter().zip(sums) {
-        each(column, range, integers, |a, b| *sum = add_product(*sum, *a, b));
+        each(column, range, &mut integers, |a, b| *sum = add_product(*sum, *a, b));
     }
 }
 
