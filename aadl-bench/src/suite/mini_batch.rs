@@ -33,8 +33,11 @@ const VARIANTS: [(&str, Option<(Config, usize)>); 3] = [
     ("accelerated, 10 iterates", Some((Config::TRAINING, 10))),
 ];
 
-/// The optimizers, by learning rate.
-const OPTIMIZERS: [(&str, fn(f64) -> Base); 3] = [
+/// An optimizer's name, and how it is made with a learning rate.
+type Rated = (&'static str, fn(f64) -> Base);
+
+/// The optimizers.
+const OPTIMIZERS: [Rated; 3] = [
     ("SGD", |lr| Base::Sgd(SgdConfig { lr, ..SgdConfig::DEFAULT })),
     ("Nesterov", |lr| {
         Base::Sgd(SgdConfig { lr, momentum: 0.9, nesterov: true, ..SgdConfig::DEFAULT })
@@ -92,7 +95,7 @@ struct Entry {
 struct Job<'a> {
     records: &'a Records,
     task: &'a Task,
-    optimizer: (&'static str, fn(f64) -> Base),
+    optimizer: Rated,
     seeds: u64,
 }
 

@@ -69,7 +69,7 @@ impl Runner<'_> {
                 Method::Tuned(rival) => Result::Tuned(
                     rival.name,
                     rival.plain,
-                    tune(self.records, *task, rival, self.seeds)?,
+                    Box::new(tune(self.records, *task, rival, self.seeds)?),
                 ),
                 Method::Untuned((name, method)) => Result::Untuned(
                     name,
@@ -87,7 +87,7 @@ impl Runner<'_> {
             };
             for result in results.by_ref().take(methods.len()) {
                 match result {
-                    Result::Tuned(name, plain, best) => outcome.tuned.push((name, plain, best)),
+                    Result::Tuned(name, plain, best) => outcome.tuned.push((name, plain, *best)),
                     Result::Untuned(name, costs) => outcome.untuned.push((name, costs)),
                 }
             }
@@ -103,7 +103,7 @@ enum Method<'a> {
 }
 
 enum Result {
-    Tuned(&'static str, bool, [Best; TARGETS]),
+    Tuned(&'static str, bool, Box<[Best; TARGETS]>),
     Untuned(&'static str, Costs),
 }
 
