@@ -97,6 +97,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     if let Some(folder) = &arguments.out {
         check_writable(&folder.join("benchmarks.md"))?;
+        // What lacks a mark is found out before the work, not after it.
+        let text = read_document(folder)?;
+        BLOCKS.iter().try_for_each(|name| document::replace(&text, name, "").map(drop))?;
     }
     let records = Records::open(&Records::path()?)?;
     if !records.is_empty() {
@@ -192,18 +195,24 @@ fn full_batch_tables(outcomes: &[Outcome], rivals: &[Rival], report: &mut Report
     report.blocks.push(("settings", settings));
 }
 
+/// The document in a folder, or one of empty blocks.
+fn read_document(folder: &Path) -> std::io::Result<String> {
+    match std::fs::read_to_string(folder.join("benchmarks.md")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(document::skeleton(&BLOCKS))
+        }
+        text => text,
+    }
+}
+
 /// Replaces the blocks that were measured; the document's other ones stay as they are.
 fn write_document(folder: &Path, report: &Report) -> Result<(), Box<dyn Error>> {
-    let path = folder.join("benchmarks.md");
-    let mut text = match std::fs::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => document::skeleton(&BLOCKS),
-        text => text?,
-    };
+    let mut text = read_document(folder)?;
     for (name, tables) in &report.blocks {
         let tables: Vec<String> = tables.iter().map(Table::to_markdown).collect();
         text = document::replace(&text, name, &tables.join("\n"))?;
     }
-    write_whole(&path, text.as_bytes())?;
+    write_whole(&folder.join("benchmarks.md"), text.as_bytes())?;
     for (name, svg) in &report.pictures {
         write_whole(&folder.join(name), svg.as_bytes())?;
     }

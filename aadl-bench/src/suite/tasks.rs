@@ -276,7 +276,8 @@ pub(super) fn normals(seed: u64, n: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    /// Central differences in float32 are good to about the cube root of its precision.
+    /// Central differences in float32 are good to about the cube root of its precision. Taken along
+    /// the gradient, where the slope is its norm, and along random directions.
     #[test]
     fn gradients_are_those_of_the_losses() {
         for problem in full_batch(2).unwrap() {
@@ -285,14 +286,21 @@ mod tests {
             let loss = problem.loss_and_gradient(1, &x, &mut gradient);
             assert_eq!(loss, problem.loss(1, &x), "{}", problem.name());
             assert_eq!(x, problem.start(1));
-            let norm = gradient.iter().map(|g| g * g).sum::<f32>().sqrt();
-            // Along the gradient the slope is its norm.
-            let h = 1e-2 * (loss.abs() / norm).min(1.0);
-            let along = |h: f32| -> Vec<f32> {
-                x.iter().zip(&gradient).map(|(x, g)| x + h * g / norm).collect()
-            };
-            let slope = (problem.loss(1, &along(h)) - problem.loss(1, &along(-h))) / (2.0 * h);
-            assert!((slope / norm - 1.0).abs() < 0.02, "{}: {slope} {norm}", problem.name());
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+            let norm = dot(&gradient, &gradient).sqrt();
+            let mut directions = vec![gradient.clone()];
+            directions.extend((0..3).map(|seed| normals(seed, x.len())));
+            for mut direction in directions {
+                let length = dot(&direction, &direction).sqrt();
+                direction.iter_mut().for_each(|d| *d /= length);
+                let h = 1e-2 * (loss.abs() / norm).min(1.0);
+                let at = |h: f32| -> Vec<f32> {
+                    x.iter().zip(&direction).map(|(x, d)| x + h * d).collect()
+                };
+                let slope = (problem.loss(1, &at(h)) - problem.loss(1, &at(-h))) / (2.0 * h);
+                let error = (slope - dot(&gradient, &direction)) / norm;
+                assert!(error.abs() < 0.02, "{}: {error}", problem.name());
+            }
         }
     }
 
