@@ -6,9 +6,10 @@ use indicatif::ProgressBar;
 
 use super::failure::Failure;
 use super::map_problems::{NAMES, problem};
-use super::maps::{Iteration, LIMIT, TOLERANCE, TOLERANCE_F32, compatible_settings};
+use super::maps::{Iteration, LIMIT, TOLERANCE, TOLERANCE_F32};
 use super::pool::in_order;
 use super::record::Records;
+use super::rivals::compatible_settings;
 
 /// The methods that have nothing to tune.
 const METHODS: [(&str, Iteration); 7] = [
@@ -70,7 +71,7 @@ pub fn table(
     bar: &ProgressBar,
 ) -> Result<Table, Failure> {
     let names: Vec<&str> = NAMES.into_iter().filter(|name| keep(name)).collect();
-    let compatible = compatible_settings();
+    let compatible = compatible_settings(&[6, 11, 16], &[1, 2, 5], &[0.0, 1e-8]);
     let mut methods: Vec<(String, Iteration)> =
         METHODS.iter().map(|(name, iteration)| ((*name).to_owned(), *iteration)).collect();
     methods.extend(compatible.iter().map(|s| (text(s), Iteration::Compatible(*s))));

@@ -6,7 +6,7 @@
 use aadl_core::anderson::{Config, Stop, solve};
 use aadl_core::optim::SgdConfig;
 use aadl_core::{Error, Real};
-use aadl_host::compat::{Aadl, AccelerationType, Settings};
+use aadl_host::compat::{Aadl, Settings};
 use aadl_host::optim::Base;
 use aadl_host::owned::AndersonVec;
 
@@ -137,26 +137,6 @@ impl Map {
     }
 }
 
-/// The settings of AADL that are tried.
-pub fn compatible_settings() -> Vec<Settings> {
-    let mut all = Vec::new();
-    for history_depth in [6, 11, 16] {
-        for frequency in [1, 2, 5] {
-            for reg_acc in [0.0, 1e-8] {
-                all.push(Settings {
-                    acceleration_type: AccelerationType::Anderson,
-                    relaxation: 1.0,
-                    history_depth,
-                    frequency,
-                    reg_acc,
-                    ..Settings::default()
-                });
-            }
-        }
-    }
-    all
-}
-
 fn norm(x: &[f64]) -> f64 {
     x.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
@@ -165,6 +145,7 @@ fn norm(x: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use crate::suite::map_problems::{NAMES, problem};
+    use crate::suite::rivals::compatible_settings;
 
     #[test]
     fn every_map_has_a_fixed_point_that_acceleration_finds_sooner() {
@@ -202,7 +183,8 @@ mod tests {
             map: Box::new(|x| vec![0.5 * x[0]]),
             loss: Some(Box::new(|x| x[0] * x[0])),
         };
-        let never = Settings { wait_iterations: 99, ..compatible_settings()[0] };
+        let settings = compatible_settings(&[6], &[1], &[0.0]);
+        let never = Settings { wait_iterations: 99, ..settings[0] };
         assert_eq!(halves().cost(Iteration::Plain).unwrap(), 21.0);
         assert_eq!(halves().cost(Iteration::Compatible(never)).unwrap(), 21.0);
         let often = Settings { wait_iterations: 1, ..never };

@@ -79,29 +79,41 @@ fn compatible(
     decades: RangeInclusive<i32>,
     base: fn(f64) -> Base,
 ) -> Vec<Line> {
-    let mut lines = Vec::new();
+    let settings = compatible_settings(depths, frequencies, ridges).into_iter();
+    let lines = settings.map(|settings| {
+        let Settings { history_depth, frequency, reg_acc, .. } = settings;
+        let ridge = if reg_acc == 0.0 { String::new() } else { format!(", ridge {reg_acc:e}") };
+        Line::new(
+            format!(", depth {history_depth}, every {frequency}{ridge}"),
+            decades.clone(),
+            move |lr| Compatible { settings, base: base(lr) },
+        )
+    });
+    lines.collect()
+}
+
+/// AADL's settings with each of these depths, frequencies and ridges, the ridges running fastest.
+pub fn compatible_settings(
+    depths: &[usize],
+    frequencies: &[usize],
+    ridges: &[f64],
+) -> Vec<Settings> {
+    let mut all = Vec::new();
     for &history_depth in depths {
         for &frequency in frequencies {
             for &reg_acc in ridges {
-                let settings = Settings {
+                all.push(Settings {
                     acceleration_type: AccelerationType::Anderson,
                     relaxation: 1.0,
                     history_depth,
                     frequency,
                     reg_acc,
                     ..Settings::default()
-                };
-                let ridge =
-                    if reg_acc == 0.0 { String::new() } else { format!(", ridge {reg_acc:e}") };
-                lines.push(Line::new(
-                    format!(", depth {history_depth}, every {frequency}{ridge}"),
-                    decades.clone(),
-                    move |lr| Compatible { settings, base: base(lr) },
-                ));
+                });
             }
         }
     }
-    lines
+    all
 }
 
 /// The plain optimizers.
