@@ -89,3 +89,34 @@ impl core::error::Error for Error {}
 pub(crate) fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
     if expected == found { Ok(()) } else { Err(Error::Length { what, expected, found }) }
 }
+
+/// Checks that each of these slices, given as name, length and least length, is long enough.
+pub(crate) fn check_at_least(lengths: &[(&'static str, usize, usize)]) -> Result<(), Error> {
+    for &(what, found, expected) in lengths {
+        if found < expected {
+            return Err(Error::Length { what, expected, found });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a setting is what it must be.
+pub(crate) const fn check_field(
+    ok: bool,
+    field: &'static str,
+    requires: &'static str,
+) -> Result<(), Error> {
+    if ok { Ok(()) } else { Err(Error::Config { field, requires }) }
+}
+
+/// The first error.
+pub(crate) const fn first(checks: &[Result<(), Error>]) -> Result<(), Error> {
+    let mut i = 0;
+    while i < checks.len() {
+        if checks[i].is_err() {
+            return checks[i];
+        }
+        i += 1;
+    }
+    Ok(())
+}

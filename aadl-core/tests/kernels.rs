@@ -468,3 +468,52 @@ fn draws_stay_in_range_and_have_their_moments() {
     let third = integer(&mut random, 3);
     assert!((-3..=3).contains(&third));
 }
+
+/// Inner products of columns are the exact integer sums, rounded once, for every length and sign.
+#[test]
+fn products_of_columns_are_exact() {
+    fn check<C: aadl_core::kernels::Column>(n: usize) {
+        use aadl_core::kernels::{Column, Scaled};
+        let mut random = Random::new(n as u64);
+        let mut numbers =
+            || -> Vec<f32> { (0..n).map(|_| 2.0 * random.uniform::<f32>() - 1.2).collect() };
+        let (a, b, v) = (numbers(), numbers(), numbers());
+        let zero = vec![0.0; n];
+        let store = |x: &[f32]| {
+            let difference = Difference { newer: x, older: &zero };
+            let exponent = C::exponent(Portable::max_difference(difference));
+            let mut elements = vec![C::ZERO; n];
+            Portable::quantise(difference, exponent, &mut elements);
+            for (element, x) in elements.iter().zip(x) {
+                let back = element.value() * C::unit(exponent);
+                // Half a unit.
+                assert!((back - x).abs() <= 0.5 / C::units(exponent));
+            }
+            (elements, exponent)
+        };
+        let ((a, e), (b, f)) = (store(&a), store(&b));
+        let g = <C::Vector as Column>::exponent(Portable::max_magnitude(&v));
+        let integers = |x: &[C], units: f32| -> Vec<i128> {
+            x.iter().map(|x| x.integer(units).into()).collect()
+        };
+        let (ia, ib) = (integers(&a, C::units(e)), integers(&b, C::units(f)));
+        let units = <C::Vector as Column>::units(g);
+        let quantised = v.iter().map(|v| <C::Vector as Column>::quantise(*v, units));
+        let iv: Vec<i128> = quantised.map(|v| v.integer(units).into()).collect();
+        let sum = |x: &[i128], y: &[i128]| x.iter().zip(y).map(|(x, y)| x * y).sum::<i128>() as f32;
+        let mut out = [[0.0; 2]];
+        let (column, newest) =
+            (Scaled { elements: &a, exponent: e }, Scaled { elements: &b, exponent: f });
+        Portable::column_dots(&[column], newest, Scaled { elements: &v, exponent: g }, &mut out);
+        let units = [C::units(e) * C::units(f), C::units(e) * units];
+        assert_eq!(out, [[sum(&ia, &ib) / units[0], sum(&ia, &iv) / units[1]]], "{n}");
+        let norm2 = sum(&ia, &ia) / (C::units(e) * C::units(e));
+        assert_eq!(Portable::column_norm2(column), norm2, "{n}");
+    }
+    // Around the chunks and the folds of the portable kernel.
+    for n in [1, 15, 16, 17, 127, 128, 129, 16_383, 16_384, 16_385, 70_001] {
+        check::<i8>(n);
+        check::<i16>(n);
+        check::<f32>(n);
+    }
+}

@@ -191,6 +191,32 @@ fn bounds_hold_at_every_point_and_the_constrained_minimum_is_found() {
 }
 
 #[test]
+fn a_start_outside_of_the_bounds_is_refused_until_asked_for() {
+    // The gradient pushes some starts further out, others back in.
+    let config = Config { bounds: Bounds::Uniform { lower: 1.5, upper: 2.0 }, ..Config::DEFAULT };
+    let requires = "lower <= x <= upper";
+    for start in [0.0, 1.25, 5.0] {
+        let mut engine = Multisecant::<N>::new();
+        let mut x = [start; N];
+        let refused = engine.tell(&config, &mut x, 1.0, &mut [1.0; N]);
+        assert_eq!(refused, Err(Error::Config { field: "x", requires }));
+        for _ in 0..30 {
+            engine.ask(&config, &mut x).unwrap();
+            assert!(x.iter().all(|x| (1.5..=2.0).contains(x)), "{start}: {x:?}");
+            let (loss, mut gradient) = quadratic(&x);
+            engine.tell(&config, &mut x, loss, &mut gradient).unwrap();
+        }
+        assert_eq!(x, [1.5; N]);
+        // Narrower bounds, which the accepted point does not keep: another problem.
+        let narrow = Bounds::Uniform { lower: 1.75, upper: 2.0 };
+        let config = Config { bounds: narrow, ..config };
+        engine.view().data_changed();
+        assert_eq!(engine.ask(&config, &mut x), Ok(Asked::Start));
+        assert_eq!(x, [1.75; N]);
+    }
+}
+
+#[test]
 fn weight_decay_finds_the_ridge_solution_and_clipping_the_same_minimum() {
     let (x, _) = descend::<10, i16>(&Config { weight_decay: 0.5, ..Config::DEFAULT }, 60);
     let ridge = core::array::from_fn(|i| (1u32 << i) as f32 / ((1u32 << i) as f32 + 0.5));

@@ -22,11 +22,12 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use crate::anderson::outcome::bump;
-use crate::anderson::{Config, Memory, Reason, Safeguard, Solver, State, Stats, Step, mixing};
-use crate::error::{Error, check_length};
+use crate::anderson::{
+    Config, Memory, Reason, Safeguard, Solver, State, Stats, Step, bump, mixing,
+};
+use crate::error::{Error, check_at_least, check_length};
 use crate::history::{MAX_DEPTH, Slots, preceding};
-use crate::kernels::{Difference, GROUP, Gram, Kernels, Portable};
+use crate::kernels::{Difference, GROUP, Gram, Kernels, Portable, copy};
 use crate::least_squares::gram::GramMatrix;
 use crate::real::Real;
 
@@ -82,17 +83,13 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         if !state.ring.fits(depth) {
             return Err(Error::Config { field: "state", requires: "the state of this history" });
         }
-        for (what, found, expected) in [
+        check_at_least(&[
             ("iterates", memory.iterates.len(), stride.saturating_mul(depth)),
             ("gram", memory.gram.len(), depth * depth),
             ("work", memory.work.len(), 2 * depth),
             ("exponents", memory.exponents.len(), depth),
             ("pivots", memory.pivots.len(), depth),
-        ] {
-            if found < expected {
-                return Err(Error::Length { what, expected, found });
-            }
-        }
+        ])?;
         Ok(Self::assemble(n, depth, stride, memory, state))
     }
 
@@ -542,11 +539,4 @@ fn halves(work: &mut [f64], depth: usize) -> (&mut [f64], &mut [f64]) {
 fn column<T>(columns: &[T], stride: usize, n: usize, slot: usize) -> &[T] {
     let start = slot * stride;
     columns.get(start..start + n).unwrap_or_default()
-}
-
-/// `copy_from_slice` without its panic: the lengths are equal wherever this is called.
-fn copy<T: Copy>(to: &mut [T], from: &[T]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
-    }
 }

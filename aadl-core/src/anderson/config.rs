@@ -1,6 +1,6 @@
 //! Settings of the accelerator.
 
-use crate::error::Error;
+use crate::error::{Error, check_field as check};
 use crate::kernels::Gram;
 use crate::least_squares::Regularization;
 
@@ -115,9 +115,6 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] naming the first field out of range. NaN is out of every range.
     pub const fn validate(&self) -> Result<(), Error> {
-        const fn check(ok: bool, field: &'static str, requires: &'static str) -> Result<(), Error> {
-            if ok { Ok(()) } else { Err(Error::Config { field, requires }) }
-        }
         let growth_ok = match self.safeguard {
             Safeguard::Residual { growth } => growth > 0.0,
             Safeguard::None | Safeguard::Loss => true,
@@ -139,14 +136,7 @@ impl Config {
                 "0 <= drop_tolerance < 1",
             ),
         ];
-        let mut i = 0;
-        while i < checks.len() {
-            if checks[i].is_err() {
-                return checks[i];
-            }
-            i += 1;
-        }
-        Ok(())
+        crate::error::first(&checks)
     }
 }
 

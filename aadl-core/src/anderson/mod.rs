@@ -33,6 +33,7 @@ mod state;
 
 pub use accelerator::{AndersonMut, LossFn};
 pub use config::{Config, Safeguard, Solver};
+pub(crate) use outcome::bump;
 pub use outcome::{Reason, Stats, Step};
 pub use owner::Anderson;
 pub use solve::{Solution, Stop, solve};

@@ -124,6 +124,6 @@ impl Stats {
 }
 
 /// Counts without wrapping: a device may run for years.
-pub(super) fn bump(count: &mut u32, by: u32) {
+pub(crate) fn bump(count: &mut u32, by: u32) {
     *count = count.saturating_add(by);
 }

@@ -151,7 +151,7 @@ pub(super) fn norm2<C: Column>(column: Scaled<'_, C>) -> f32 {
     let units = C::units(column.exponent);
     let mut sum = Sum::default();
     for chunk in column.elements.chunks(FOLD) {
-        sum.fold();
+        sum.fold::<C>();
         sum.add(chunk.iter().fold(0, |sum, element| {
             let element = element.integer(units);
             add_product::<C, C>(sum, element, element)
@@ -173,7 +173,7 @@ pub(super) fn dots<C: Column>(
         let mut sums = [[Sum::default(); 2]; GROUP];
         for (part, vector) in vector.elements.chunks(CHUNK).enumerate() {
             if part % (FOLD / CHUNK) == 0 {
-                sums.as_flattened_mut().iter_mut().for_each(Sum::fold);
+                sums.as_flattened_mut().iter_mut().for_each(Sum::fold::<C>);
             }
             let Some(integers) = integers.get_mut(..vector.len()) else { continue };
             for (integer, x) in integers.iter_mut().zip(vector) {
@@ -190,7 +190,7 @@ pub(super) fn dots<C: Column>(
                 second.add(sums[1]);
             }
         }
-        for ((column, [first, second]), out) in columns.iter().zip(&mut sums).zip(out) {
+        for ((column, [first, second]), out) in columns.iter().zip(&sums).zip(out) {
             let exponent = column.exponent - C::DIGITS;
             *out = [
                 first.scaled(exponent, newest.exponent - C::DIGITS),
@@ -277,19 +277,20 @@ impl Sum {
         self.low = self.low.wrapping_add(products);
     }
 
-    fn fold(&mut self) {
-        self.high = self.high.wrapping_add(self.low >> Self::DIGITS);
-        self.low &= (1 << Self::DIGITS) - 1;
+    /// Makes room for [`FOLD`] products. Those of 16-bit integers never fill an `i64`.
+    fn fold<C: Column>(&mut self) {
+        if C::DIGITS > i16::DIGITS {
+            self.high = self.high.wrapping_add(self.low >> Self::DIGITS);
+            self.low &= (1 << Self::DIGITS) - 1;
+        }
     }
 
-    /// Rounded to float32, times `2^(a + b + 2)`.
-    fn scaled(&mut self, a: i32, b: i32) -> f32 {
+    /// Rounded to float32 once, times `2^(a + b + 2)`.
+    fn scaled(self, a: i32, b: i32) -> f32 {
         let sum = if self.high == 0 {
             self.low as f32
         } else {
-            // Two numbers of at most 53 bits, up to 2^45 products: rounded once to float64.
-            self.fold();
-            (self.high as f64 * (1u64 << Self::DIGITS) as f64 + self.low as f64) as f32
+            ((i128::from(self.high) << Self::DIGITS) + i128::from(self.low)) as f32
         };
         // One after the other: their product may be no normal number where the result is.
         sum * f32::power_of_two(a + 1) * f32::power_of_two(b + 1)

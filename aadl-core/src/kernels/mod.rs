@@ -258,6 +258,13 @@ pub fn first_non_finite<T: Real>(x: &[T]) -> Option<usize> {
     x.iter().position(|x| !x.is_finite())
 }
 
+/// `copy_from_slice` without its panic: the lengths are equal wherever this is called.
+pub(crate) fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
 /// The first of two slices of one length, by its name, that holds a NaN or an infinity, and where.
 pub(crate) fn first_non_finite_of<T: Real>(
     slices: [(&'static str, &[T]); 2],

@@ -14,7 +14,7 @@
 //! Cost: `n^3 / 6` multiplications, `n` divisions and `2 n` square roots; memory: in place, and
 //! `n` scalars and `n` indices of the caller's.
 
-use crate::error::Error;
+use crate::error::{Error, check_at_least};
 use crate::least_squares::Regularization;
 use crate::math::sqrt;
 use crate::real::Real;
@@ -97,16 +97,12 @@ impl<'a, T: Real> Cholesky<'a, T> {
         pivots: &'a mut [u16],
     ) -> Result<Self, Error> {
         let needed = n.saturating_sub(1).saturating_mul(stride).saturating_add(n);
-        for (what, found, expected) in [
+        check_at_least(&[
             ("stride", stride, n),
             ("elements", elements.len(), needed),
             ("scale", scale.len(), n),
             ("pivots", pivots.len(), n),
-        ] {
-            if found < expected {
-                return Err(Error::Length { what, expected, found });
-            }
-        }
+        ])?;
         regularization.validate()?;
         if n > usize::from(u16::MAX) {
             return Err(Error::Config { field: "n", requires: "n <= 65535" });

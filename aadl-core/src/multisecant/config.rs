@@ -1,6 +1,6 @@
 //! Settings of the multisecant engine.
 
-use crate::error::{Error, check_length};
+use crate::error::{Error, check_field as check, check_length};
 use crate::least_squares::Regularization;
 
 /// The most losses that [`Config::window`] can remember.
@@ -59,6 +59,20 @@ impl Bounds<'_> {
         clamp(x, lower, upper)
     }
 
+    /// Brings every parameter within its limits.
+    pub(super) fn clamp_all(&self, x: &mut [f32]) {
+        if !self.are_none() {
+            for (i, x) in x.iter_mut().enumerate() {
+                *x = self.clamp(i, *x);
+            }
+        }
+    }
+
+    /// Whether no parameter is outside of its limits.
+    pub(super) fn hold(&self, x: &[f32]) -> bool {
+        self.are_none() || x.iter().enumerate().all(|(i, x)| *x == self.clamp(i, *x))
+    }
+
     pub(super) fn are_none(&self) -> bool {
         matches!(self, Self::None)
     }
@@ -75,7 +89,8 @@ impl Bounds<'_> {
 
 /// Settings of the multisecant engine. None of them is a learning rate, and none needs tuning: the
 /// defaults are those of the benchmarks. Pass them by reference at each call; changing them between
-/// two calls is allowed.
+/// two calls is allowed, but a change of the weight decay or the bounds makes another problem: call
+/// [`super::MultisecantMut::data_changed`] then.
 ///
 /// | field | default | range |
 /// |---|---|---|
@@ -113,7 +128,8 @@ pub struct Config<'a> {
     pub weight_decay: f64,
     /// A gradient with a larger norm is scaled down to this one (before the weight decay).
     pub clip: f64,
-    /// Limits of the parameters.
+    /// Limits of the parameters. Where they become narrower between two calls, call
+    /// [`super::MultisecantMut::data_changed`].
     pub bounds: Bounds<'a>,
 }
 
@@ -137,9 +153,6 @@ impl Config<'_> {
     /// # Errors
     /// [`Error::Config`] naming the first field out of range. NaN is out of every range.
     pub const fn validate(&self) -> Result<(), Error> {
-        const fn check(ok: bool, field: &'static str, requires: &'static str) -> Result<(), Error> {
-            if ok { Ok(()) } else { Err(Error::Config { field, requires }) }
-        }
         const fn natural(x: f64) -> bool {
             x >= 0.0 && x.is_finite()
         }
@@ -172,14 +185,7 @@ impl Config<'_> {
             check(self.clip > 0.0, "clip", "clip > 0"),
             check(ordered, "bounds", "lower <= upper"),
         ];
-        let mut i = 0;
-        while i < checks.len() {
-            if checks[i].is_err() {
-                return checks[i];
-            }
-            i += 1;
-        }
-        Ok(())
+        crate::error::first(&checks)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use core::marker::PhantomData;
 
-use crate::error::{Error, check_length};
+use crate::anderson::bump;
+use crate::error::{Error, check_at_least, check_field, check_length};
 use crate::history::{MAX_DEPTH, Ring};
-use crate::kernels::{Column, Difference, GROUP, Kernels, Portable, Scaled};
+use crate::kernels::{Column, Difference, GROUP, Kernels, Portable, Scaled, copy};
 use crate::math::sqrt;
 use crate::multisecant::config::clamp;
 use crate::multisecant::direction::{self, Settings};
-use crate::multisecant::outcome::bump;
 use crate::multisecant::pairs::Pairs;
 use crate::multisecant::small::SmallMemory;
 use crate::multisecant::state::Direction;
@@ -56,7 +56,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             return Err(Error::Config { field: "stride", requires: "stride >= n" });
         }
         let columns = (depth - 1).saturating_mul(stride).saturating_add(n);
-        for (what, found, expected) in [
+        check_at_least(&[
             ("steps", memory.steps.len(), columns),
             ("changes", memory.changes.len(), columns),
             ("point", memory.point.len(), n),
@@ -65,11 +65,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             ("rows", memory.rows.len(), 7 * depth),
             ("exponents", memory.exponents.len(), 2 * depth),
             ("pivots", memory.pivots.len(), depth),
-        ] {
-            if found < expected {
-                return Err(Error::Length { what, expected, found });
-            }
-        }
+        ])?;
         if !state.ring.fits(depth) {
             return Err(Error::Config { field: "depth", requires: "that of the state" });
         }
@@ -120,8 +116,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
     /// Work: one pass over the pairs.
     ///
     /// # Errors
-    /// [`Error::Length`] of `x`, `gradient` or the bounds, [`Error::Config`]; [`Error::NonFinite`] of
-    /// a loss or gradient at the first point, from where there is no way back, and of `x`. Nothing
+    /// [`Error::Length`] of `x`, `gradient` or the bounds, [`Error::Config`], also of an `x` outside of
+    /// the bounds; [`Error::NonFinite`] of a loss or gradient at the first point, from where there is no way back, and of `x`. Nothing
     /// but `gradient` has changed then.
     pub fn tell(
         &mut self,
@@ -135,6 +131,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         if let Some(index) = crate::kernels::first_non_finite(x) {
             return Err(Error::NonFinite { what: "x", index });
         }
+        check_field(config.bounds.hold(x), "x", "lower <= x <= upper")?;
         let fresh = !self.state.started || self.state.stale;
         if fresh {
             if !loss.is_finite() {
@@ -150,7 +147,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             let what = if loss.is_finite() { "gradient" } else { "loss" };
             return Err(Error::NonFinite { what, index: 0 });
         }
-        bump(&mut self.state.stats.evaluations);
+        bump(&mut self.state.stats.evaluations, 1);
         if !finite {
             let reason =
                 if loss.is_finite() { Reason::NonFiniteGradient } else { Reason::NonFiniteLoss };
@@ -171,7 +168,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         };
         copy(self.point, x);
         copy(self.gradient, gradient);
-        bump(&mut self.state.stats.accepted);
+        bump(&mut self.state.stats.accepted, 1);
         if !self.state.started {
             let norm = sqrt(gradient2);
             let first = config.first_step as f32;
@@ -192,7 +189,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         Ok(if fresh { Told::Started } else { Told::Accepted })
     }
 
-    /// Puts the point to evaluate next in `x`. Asked again without a [`MultisecantMut::tell`], it
+    /// Puts the point to evaluate next in `x`; at first that is `x` itself, brought within the bounds.
+    /// Asked again without a [`MultisecantMut::tell`], it
     /// gives the same point.
     ///
     /// Work: a solve, and one pass over the pairs.
@@ -201,11 +199,11 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
     /// [`Error::Length`] of `x` or the bounds, [`Error::Config`].
     pub fn ask(&mut self, config: &Config<'_>, x: &mut [f32]) -> Result<Asked, Error> {
         self.check(config, x)?;
-        if !self.state.started {
-            return Ok(Asked::Start);
-        }
-        if self.state.stale {
+        if self.state.started && self.state.stale {
             copy(x, self.point);
+        }
+        if !self.state.started || self.state.stale {
+            config.bounds.clamp_all(x);
             return Ok(Asked::Start);
         }
         let asked = match self.state.direction {
@@ -240,7 +238,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             state.length = 1.0;
             state.shortened = 0;
             state.direction = Direction::Wanted;
-            bump(&mut state.stats.restarts);
+            bump(&mut state.stats.restarts, 1);
         }
         state.stats.reject(reason)
     }
@@ -294,6 +292,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         let (products, mut d, mut scratch) = self.small.parts(window.len());
         d.follow_gradient(theta);
         let mut slope = 0.0;
+        self.state.residual = 1.0;
         if !window.is_empty() {
             let balance = if misled && config.balance.is_finite() { 0.0 } else { config.balance };
             let settings = Settings {
@@ -304,15 +303,14 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             };
             let blended = direction::blend(&products, &window, &settings, &mut d, &mut scratch);
             self.state.residual = blended.residual;
-            let count = &mut self.state.stats.columns_dropped;
-            *count = count.saturating_add(blended.dropped as u32);
+            bump(&mut self.state.stats.columns_dropped, blended.dropped as u32);
             slope = d.slope(&products, &window, gradient2);
         }
         let descends = slope < 0.0 && slope.is_finite();
         if !descends {
             d.follow_gradient(theta);
             slope = -theta * gradient2;
-            bump(&mut self.state.stats.gradient_steps);
+            bump(&mut self.state.stats.gradient_steps, 1);
         }
         self.state.gradient = d.gradient;
         self.state.slope = slope;
@@ -327,9 +325,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             *x = (length * gradient) * *g;
         }
         let (_, d, _) = self.small.parts(window.len());
-        let (slots, _) = (window.chunks(GROUP / 2), ());
         let coefficients = d.steps.chunks(GROUP / 2).zip(d.changes.chunks(GROUP / 2));
-        for (slots, (steps, changes)) in slots.zip(coefficients) {
+        for (slots, (steps, changes)) in window.chunks(GROUP / 2).zip(coefficients) {
             let mut terms = heapless::Vec::<_, GROUP>::new();
             for (slot, (step, change)) in slots.iter().zip(steps.iter().zip(changes)) {
                 let slot = usize::from(*slot);
@@ -401,11 +398,4 @@ fn shortening(state: &State, loss: f32) -> f32 {
 fn blocked(config: &Config<'_>, i: usize, point: f32, gradient: f32) -> bool {
     let (lower, upper) = config.bounds.of(i);
     (point <= lower && gradient > 0.0) || (point >= upper && gradient < 0.0)
-}
-
-/// `copy_from_slice` without its panic: the lengths are equal wherever this is called.
-fn copy<T: Copy>(to: &mut [T], from: &[T]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
-    }
 }

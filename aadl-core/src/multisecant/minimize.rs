@@ -82,7 +82,7 @@ pub fn minimize<C: Column, K: Kernels>(
     let mut evaluations = 0;
     let mut stop = Stop::Limit;
     while evaluations < limit {
-        if evaluations > 0 && engine.ask(config, x)? == Asked::Stationary {
+        if engine.ask(config, x)? == Asked::Stationary {
             stop = Stop::Stationary;
             break;
         }

@@ -1,5 +1,7 @@
 //! What the engine did, and the counts of it.
 
+use crate::anderson::bump;
+
 /// What became of a point whose loss and gradient were told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -83,16 +85,12 @@ impl Stats {
 
     /// Counts a rejection and makes the outcome of it.
     pub(super) fn reject(&mut self, reason: Reason) -> Told {
-        bump(match reason {
+        let count = match reason {
             Reason::Loss => &mut self.loss,
             Reason::NonFiniteLoss => &mut self.non_finite_loss,
             Reason::NonFiniteGradient => &mut self.non_finite_gradient,
-        });
+        };
+        bump(count, 1);
         Told::Rejected(reason)
     }
-}
-
-/// Counts one more without wrapping: a device may run for years.
-pub(super) fn bump(count: &mut u32) {
-    *count = count.saturating_add(1);
 }
