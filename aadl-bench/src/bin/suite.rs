@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use aadl_bench::suite::objective::Problem;
 use aadl_bench::suite::record::Records;
 use aadl_bench::suite::report::{self, Outcome};
 use aadl_bench::suite::rivals::Rival;
@@ -73,7 +74,8 @@ impl Arguments {
 const SLOW: [&str; 2] = ["digits", "drift"];
 
 /// The names of the document's blocks, in order.
-const BLOCKS: [&str; 6] = ["summary", "costs", "settings", "recovery", "maps", "mini-batches"];
+const BLOCKS: [&str; 7] =
+    ["summary", "costs", "small-memory", "settings", "recovery", "maps", "mini-batches"];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -154,6 +156,8 @@ fn measure(arguments: &Arguments, runner: &Runner<'_>) -> Result<Report, Box<dyn
         if let Some(dots) = pictures::ratios(&outcomes) {
             report.pictures.push(("ratios.svg", dots.to_svg()));
         }
+        let small = small_memory(arguments, runner, tasks)?;
+        report.blocks.extend(small.map(|table| ("small-memory", vec![table])));
     }
     let mut recovery = tasks::recovery(runner.seeds)?;
     recovery.retain(|task| arguments.keeps(Part::Recovery, task.name()));
@@ -178,6 +182,26 @@ fn measure(arguments: &Arguments, runner: &Runner<'_>) -> Result<Report, Box<dyn
         return Err(format!("nothing in these parts has \"{names}\" in its name").into());
     }
     Ok(report)
+}
+
+/// The engine in little memory, and what else needs little. The plain optimizers' runs are known by
+/// now. None where nothing of it is wanted.
+fn small_memory(
+    arguments: &Arguments,
+    runner: &Runner<'_>,
+    mut tasks: Vec<Box<dyn Problem>>,
+) -> Result<Option<Table>, Box<dyn Error>> {
+    tasks.retain(|task| task.is_training());
+    let mut rivals = rivals::short_memory();
+    rivals.retain(|rival| arguments.uses(rival.name));
+    let mut untuned = methods::small_memory();
+    untuned.retain(|(name, _)| arguments.uses(name));
+    if tasks.is_empty() || (rivals.is_empty() && untuned.is_empty()) {
+        return Ok(None);
+    }
+    rivals.splice(0..0, rivals::plain());
+    rivals.retain(|rival| arguments.uses(rival.name));
+    Ok(Some(report::small_memory(&runner.full_batch(&tasks, &rivals, &untuned)?)))
 }
 
 fn full_batch_tables(outcomes: &[Outcome], rivals: &[Rival], report: &mut Report) {

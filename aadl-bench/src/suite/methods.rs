@@ -168,3 +168,21 @@ pub fn untuned() -> Vec<Untuned> {
         ("L-BFGS, strong Wolfe, 5 pairs, f64", Box::new(StrongWolfe(5))),
     ]
 }
+
+/// The methods without anything to tune that need little memory, and two to compare them with.
+pub fn small_memory() -> Vec<Untuned> {
+    use Format::{F32, I8};
+    let mut methods: Vec<Untuned> = Vec::new();
+    for (pairs, blend, quasi_newton) in [
+        (5, "blend, 5 pairs, i8", "L-BFGS, same safeguard, 5 pairs, i8"),
+        (3, "blend, 3 pairs, i8", "L-BFGS, same safeguard, 3 pairs, i8"),
+        (1, "blend, 1 pair, i8", "L-BFGS, same safeguard, 1 pair, i8"),
+    ] {
+        methods.push((blend, Box::new(Engine::new(pairs, I8))));
+        methods.push((quasi_newton, Box::new(Engine::quasi_newton(pairs, I8))));
+    }
+    let all = "L-BFGS, same safeguard, 10 pairs, f32";
+    methods.push((all, Box::new(Engine::quasi_newton(10, F32))));
+    methods.push(("L-BFGS, strong Wolfe, 10 pairs, f64", Box::new(StrongWolfe(10))));
+    methods
+}

@@ -5,6 +5,7 @@
 //! | `objective` | [`Problem`](objective::Problem), [`Method`](objective::Method), the count of evaluations |
 //! | `tasks`, `functions` | the full-batch tasks, and AADL's test functions |
 //! | `methods` | the engine, and the rivals |
+//! | `short_memory` | Anderson mixing with one pair or two, a rival of the smallest engines |
 //! | `rivals` | the grids of those that have settings to tune |
 //! | `record` | finished runs on disk |
 //! | `tuning` | runs over seeds, the best of a grid |
@@ -31,5 +32,6 @@ pub mod record;
 pub mod report;
 pub mod rivals;
 pub mod run;
+pub mod short_memory;
 pub mod tasks;
 pub mod tuning;

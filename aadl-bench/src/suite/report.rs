@@ -133,22 +133,9 @@ pub fn ratios(outcomes: &[Outcome], what: &str) -> Table {
         ],
     );
     for method in methods(outcomes) {
-        let against = |rival: &dyn Fn(&Outcome, usize) -> Option<f64>| -> Vec<f64> {
-            let pairs = outcomes.iter().flat_map(|outcome| {
-                (0..TARGETS).filter_map(move |target| {
-                    let own = counted(outcome.costs(method, target)?.median(target));
-                    Some(counted(rival(outcome, target)?) / own)
-                })
-            });
-            pairs.collect()
-        };
-        let plain = against(&|outcome, t| Some(outcome.best_plain(t)?.1.costs.median(t)));
-        let quasi_newton = against(&|outcome, t| Some(outcome.costs(L_BFGS, t)?.median(t)));
-        let wolfe = against(&|outcome, t| Some(outcome.costs(STRONG_WOLFE, t)?.median(t)));
-        let failures: usize = outcomes
-            .iter()
-            .filter_map(|outcome| Some(outcome.costs(method, TARGETS - 1)?.failures(TARGETS - 1)))
-            .sum();
+        let plain = against_plain(outcomes, method);
+        let quasi_newton = against(outcomes, method, L_BFGS);
+        let wolfe = against(outcomes, method, STRONG_WOLFE);
         table.row([
             method.into(),
             geometric_mean(&plain),
@@ -157,7 +144,81 @@ pub fn ratios(outcomes: &[Outcome], what: &str) -> Table {
             geometric_mean(&quasi_newton),
             least(&quasi_newton),
             geometric_mean(&wolfe),
-            Cell::Count(failures as u64),
+            Cell::Count(failures(outcomes, method)),
+        ]);
+    }
+    table
+}
+
+/// By task and target, how many times more evaluations a rival needs than a method; medians.
+fn times_more(
+    outcomes: &[Outcome],
+    method: &str,
+    rival: impl Fn(&Outcome, usize) -> Option<f64>,
+) -> Vec<f64> {
+    let pairs = outcomes.iter().flat_map(|outcome| (0..TARGETS).map(move |t| (outcome, t)));
+    let ratio = |(outcome, t): (&Outcome, usize)| {
+        let own = counted(outcome.costs(method, t)?.median(t));
+        Some(counted(rival(outcome, t)?) / own)
+    };
+    pairs.filter_map(ratio).collect()
+}
+
+fn against(outcomes: &[Outcome], method: &str, rival: &str) -> Vec<f64> {
+    times_more(outcomes, method, |outcome, t| Some(outcome.costs(rival, t)?.median(t)))
+}
+
+fn against_plain(outcomes: &[Outcome], method: &str) -> Vec<f64> {
+    times_more(outcomes, method, |outcome, t| Some(outcome.best_plain(t)?.1.costs.median(t)))
+}
+
+/// Runs that failed to meet the hard target.
+fn failures(outcomes: &[Outcome], method: &str) -> u64 {
+    const HARD: usize = TARGETS - 1;
+    let failures = outcomes.iter().filter_map(|o| Some(o.costs(method, HARD)?.failures(HARD)));
+    failures.map(|failures| failures as u64).sum()
+}
+
+/// Floats that methods keep for each parameter, besides the parameters and their gradient. The engine:
+/// a copy of both, and two columns a pair; short recurrences: a copy of the last point and residual,
+/// and two columns a pair; optimizers: their moments.
+const MEMORY: [(&str, f64); 13] = [
+    ("GD", 0.0),
+    ("Nesterov", 1.0),
+    ("RMSprop", 1.0),
+    ("Adam", 2.0),
+    ("L-BFGS, same safeguard, 1 pair, i8", 2.5),
+    ("blend, 1 pair, i8", 2.5),
+    ("L-BFGS, same safeguard, 3 pairs, i8", 3.5),
+    ("blend, 3 pairs, i8", 3.5),
+    ("Min-AM", 4.0),
+    ("L-BFGS, same safeguard, 5 pairs, i8", 4.5),
+    ("blend, 5 pairs, i8", 4.5),
+    ("ST-AM", 6.0),
+    (L_BFGS, 22.0),
+];
+
+/// What methods make of their memory.
+pub fn small_memory(outcomes: &[Outcome]) -> Table {
+    let mut table = Table::new(
+        "Small memory: how many times fewer evaluations, networks (medians; geometric means over tasks \
+         and targets)",
+        &[
+            "method",
+            "floats a parameter",
+            "than best plain",
+            "than L-BFGS, 10 pairs, f32",
+            "failures",
+        ],
+    );
+    let known = methods(outcomes);
+    for (method, floats) in MEMORY.into_iter().filter(|(method, _)| known.contains(method)) {
+        table.row([
+            method.into(),
+            Cell::Number(floats, 2),
+            geometric_mean(&against_plain(outcomes, method)),
+            geometric_mean(&against(outcomes, method, L_BFGS)),
+            Cell::Count(failures(outcomes, method)),
         ]);
     }
     table

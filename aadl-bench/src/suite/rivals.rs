@@ -11,6 +11,7 @@ use aadl_host::optim::Base;
 
 use super::methods::{Compatible, Plain};
 use super::objective::Method;
+use super::short_memory::{Recurrence, ShortMemory};
 
 /// A learning rate by its place: 0 is 1, 1 is 2, 2 is 5, 3 is 10.
 pub fn learning_rate(place: i32) -> f64 {
@@ -159,7 +160,22 @@ pub fn aadl() -> Vec<Rival> {
     ]
 }
 
-/// All of them.
+/// Short recurrences.
+pub fn short_memory() -> Vec<Rival> {
+    let rival = |name, recurrence| {
+        let lines = [10, 40].into_iter().map(|restart| {
+            Line::new(format!(", restart {restart}"), -4..=1, move |mixing| ShortMemory {
+                recurrence,
+                mixing,
+                restart,
+            })
+        });
+        Rival { name, plain: false, lines: lines.collect() }
+    };
+    vec![rival("ST-AM", Recurrence::ShortTerm), rival("Min-AM", Recurrence::Minimal)]
+}
+
+/// The optimizers, plain and with AADL round them.
 pub fn tuned() -> Vec<Rival> {
     plain().into_iter().chain(aadl()).collect()
 }
