@@ -7,25 +7,36 @@
 use std::time::{Duration, Instant};
 
 use aadl_core::anderson::{Config, Stats};
+use aadl_core::multisecant;
 use aadl_core::nn::{Init, Loss, Network, Targets};
-use aadl_core::optim::{Accelerated, Optimizer, Update};
+use aadl_core::optim::{Accelerated, Optimizer};
 use aadl_core::random::Random;
 use aadl_core::{Error, Real};
 
 use crate::data::{Dataset, Labels};
 use crate::optim::Base;
-use crate::owned::AndersonVec;
+use crate::owned::{AndersonVec, MultisecantVec};
 
 /// Forward passes that cost as much as one forward and backward pass.
 const FORWARDS: u64 = 3;
 
+/// What makes the steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// An optimizer.
+    Plain(Base),
+    /// An optimizer, accelerated with a history of this depth.
+    Accelerated(Base, Config, usize),
+    /// No learning rate: gradients and losses alone, with this many pairs in 16 bits. Only for all
+    /// samples a step.
+    Multisecant(multisecant::Config<'static>, usize),
+}
+
 /// How to train.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Method {
-    /// The optimizer.
-    pub base: Base,
-    /// Acceleration of it, with this depth of history.
-    pub acceleration: Option<(Config, usize)>,
+    /// What makes the steps.
+    pub rule: Rule,
     /// Samples a step; none: all of them.
     pub batch: Option<usize>,
     /// Evaluation equivalents to spend.
@@ -54,7 +65,7 @@ pub struct Run {
     pub points: Vec<Point>,
     /// The parameters at the end.
     pub params: Vec<f32>,
-    /// What the accelerator did.
+    /// What the accelerator did, where there is one.
     pub stats: Stats,
 }
 
@@ -75,8 +86,10 @@ impl Run {
 ///
 /// # Errors
 /// Those of the network and of the optimizers, for shapes and settings that do not fit. A loss or
-/// gradient that overflows ends the run, and is no error: the last point has an infinite loss.
-/// [`Error::Length`] of `samples` where the set has none.
+/// gradient that overflows ends the run, and is no error: the last point has an infinite loss. (With
+/// [`Rule::Multisecant`] only at the start: it takes such a step back.)
+/// [`Error::Length`] of `samples` where the set has none, [`Error::Config`] of a `batch` that is not
+/// all samples with [`Rule::Multisecant`].
 pub fn train(
     network: &Network<'_>,
     loss: Loss,
@@ -92,9 +105,12 @@ pub fn train(
     let mut random = Random::new(seed);
     let mut params = vec![0.0f32; n];
     network.init(Init::PYTORCH, &mut random, &mut params)?;
-    let mut base = method.base.build(n)?;
-    let mut optimizer = Stepper::new(&mut *base, method.acceleration, n)?;
+    let mut base = None;
+    let mut stepper = Stepper::new(&method.rule, n, &mut base)?;
     let batch = method.batch.unwrap_or(set.len()).clamp(1, set.len());
+    if batch < set.len() && matches!(method.rule, Rule::Multisecant(..)) {
+        return Err(Error::Config { field: "batch", requires: "all samples, with Multisecant" });
+    }
     let mut batches = Batches::new(set, batch);
     let (mut grad, mut scratch) = (vec![0.0; n], vec![0.0; network.scratch(64)]);
     let mut spare = scratch.clone();
@@ -112,30 +128,32 @@ pub fn train(
         for (inputs, targets) in batches.get() {
             let samples = targets.len() as u64;
             let clock = Instant::now();
+            stepper.ask(&mut params)?;
             let value =
                 network.loss_and_gradient(loss, &params, inputs, targets, &mut grad, &mut scratch);
             now.gradients += 1;
             passes += FORWARDS * samples;
             now.cost = cost(passes);
             let value = overflow_is_infinite(value)?;
-            if !value.is_finite() {
-                return Ok(finish(points, now, params, optimizer));
+            if !value.is_finite() && !stepper.recovers() {
+                return Ok(finish(points, now, params, stepper));
             }
-            if batch == set.len() {
-                // The gradient brought the loss before the step, at the cost so far.
-                points.push(Point { loss: value.into(), time: now.time + clock.elapsed(), ..now });
-            }
+            let seen = Point { time: now.time + clock.elapsed(), ..now };
             let mut losses = 0;
-            let stepped = optimizer.step(&mut params, &grad, |params| {
+            let stepped = stepper.tell(&mut params, value, &mut grad, |params| {
                 losses += 1;
                 network.loss(loss, params, inputs, targets, &mut spare).unwrap_or(f32::INFINITY)
             });
+            if batch == set.len() {
+                // The gradient brought the loss before the step, at the cost so far.
+                points.push(Point { loss: stepper.loss(value).into(), ..seen });
+            }
             now.losses += losses;
             passes += u64::from(losses) * samples;
             now.cost = cost(passes);
             now.time += clock.elapsed();
             match stepped {
-                Err(Error::NonFinite { .. }) => return Ok(finish(points, now, params, optimizer)),
+                Err(Error::NonFinite { .. }) => return Ok(finish(points, now, params, stepper)),
                 stepped => stepped?,
             };
         }
@@ -147,13 +165,13 @@ pub fn train(
             break;
         }
     }
-    Ok(Run { points, params, stats: optimizer.stats() })
+    Ok(Run { points, params, stats: stepper.stats() })
 }
 
 /// The end of a run that overflowed.
-fn finish(mut points: Vec<Point>, now: Point, params: Vec<f32>, mut optimizer: Stepper<'_>) -> Run {
+fn finish(mut points: Vec<Point>, now: Point, params: Vec<f32>, mut stepper: Stepper<'_>) -> Run {
     points.push(Point { loss: f64::INFINITY, ..now });
-    Run { points, params, stats: optimizer.stats() }
+    Run { points, params, stats: stepper.stats() }
 }
 
 fn overflow_is_infinite<T: Real>(loss: Result<T, Error>) -> Result<T, Error> {
@@ -163,42 +181,75 @@ fn overflow_is_infinite<T: Real>(loss: Result<T, Error>) -> Result<T, Error> {
     }
 }
 
-/// The optimizer of a [`Method`], accelerated or not.
+/// A [`Rule`] with its state.
 enum Stepper<'a> {
     Plain(&'a mut dyn Optimizer<f32>),
     Accelerated(Box<Accelerated<&'a mut dyn Optimizer<f32>, AndersonVec<f32>>>),
+    Multisecant(multisecant::Config<'static>, Box<MultisecantVec>),
 }
 
 impl<'a> Stepper<'a> {
+    /// An optimizer, if there is one, is built in `base`.
     fn new(
-        base: &'a mut dyn Optimizer<f32>,
-        acceleration: Option<(Config, usize)>,
+        rule: &Rule,
         params: usize,
+        base: &'a mut Option<Box<dyn Optimizer<f32>>>,
     ) -> Result<Self, Error> {
-        Ok(match acceleration {
-            None => Self::Plain(base),
-            Some((config, depth)) => {
+        Ok(match *rule {
+            Rule::Plain(plain) => Self::Plain(&mut **base.insert(plain.build(params)?)),
+            Rule::Accelerated(plain, config, depth) => {
+                let base: &mut dyn Optimizer<f32> = &mut **base.insert(plain.build(params)?);
                 let accelerator = AndersonVec::new(params, depth)?;
                 Self::Accelerated(Box::new(Accelerated::new(base, accelerator, config)?))
+            }
+            Rule::Multisecant(config, pairs) => {
+                Self::Multisecant(config, Box::new(MultisecantVec::new(params, pairs)?))
             }
         })
     }
 
-    fn step(
+    /// Whether a loss that is not finite, but for the first, is taken back.
+    fn recovers(&self) -> bool {
+        matches!(self, Self::Multisecant(..))
+    }
+
+    /// Moves `params` to where to evaluate, if that is not where they are.
+    fn ask(&mut self, params: &mut [f32]) -> Result<(), Error> {
+        match self {
+            Self::Plain(_) | Self::Accelerated(_) => Ok(()),
+            Self::Multisecant(config, engine) => engine.view().ask(config, params).map(drop),
+        }
+    }
+
+    /// Leaves in `params` what was made of them by their loss and gradient.
+    fn tell(
         &mut self,
         params: &mut [f32],
-        grad: &[f32],
+        value: f32,
+        grad: &mut [f32],
         loss: impl FnMut(&[f32]) -> f32,
-    ) -> Result<Update, Error> {
+    ) -> Result<(), Error> {
         match self {
-            Self::Plain(base) => base.step(params, grad),
-            Self::Accelerated(accelerated) => accelerated.step_with(params, grad, loss),
+            Self::Plain(base) => base.step(params, grad).map(drop),
+            Self::Accelerated(accelerated) => accelerated.step_with(params, grad, loss).map(drop),
+            Self::Multisecant(config, engine) => {
+                engine.view().tell(config, params, value, grad).map(drop)
+            }
+        }
+    }
+
+    /// The loss of the parameters in force, where that of those evaluated is `value`: another where
+    /// they were taken back.
+    fn loss(&mut self, value: f32) -> f32 {
+        match self {
+            Self::Plain(_) | Self::Accelerated(_) => value,
+            Self::Multisecant(_, engine) => engine.view().state().loss().unwrap_or(value),
         }
     }
 
     fn stats(&mut self) -> Stats {
         match self {
-            Self::Plain(_) => Stats::ZERO,
+            Self::Plain(_) | Self::Multisecant(..) => Stats::ZERO,
             Self::Accelerated(accelerated) => *accelerated.accelerators_mut().view().stats(),
         }
     }
@@ -257,7 +308,11 @@ mod tests {
 
     fn run(lr: f64, acceleration: Option<(Config, usize)>, batch: usize, budget: f64) -> Run {
         let base = Base::Sgd(SgdConfig { lr, ..SgdConfig::DEFAULT });
-        let method = Method { base, acceleration, batch: Some(batch), budget };
+        let rule = match acceleration {
+            None => Rule::Plain(base),
+            Some((config, depth)) => Rule::Accelerated(base, config, depth),
+        };
+        let method = Method { rule, batch: Some(batch), budget };
         let network: Network<'_> = Network::new(&LAYERS).unwrap();
         train(&network, Loss::MeanSquares, &set(), &method, 1, |_| true).unwrap()
     }
@@ -330,8 +385,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_trained_on_is_an_error() {
-        let base = Base::Sgd(SgdConfig::DEFAULT);
-        let method = Method { base, acceleration: None, batch: Some(1), budget: 2.0 };
+        let rule = Rule::Plain(Base::Sgd(SgdConfig::DEFAULT));
+        let method = Method { rule, batch: Some(1), budget: 2.0 };
         let network: Network<'_> = Network::new(&LAYERS).unwrap();
         let attempt = |set: &Dataset| {
             train(&network, Loss::MeanSquares, set, &method, 1, |_| true)
@@ -342,5 +397,29 @@ mod tests {
         assert_eq!(attempt(&empty), Err(Error::Length { what: "samples", expected: 1, found: 0 }));
         let torn = Dataset { labels: Labels::Values(vec![1.0; 2]), ..set() };
         assert!(matches!(attempt(&torn), Err(Error::Length { .. })));
+    }
+
+    #[test]
+    fn no_learning_rate_is_needed() {
+        let network: Network<'_> = Network::new(&LAYERS).unwrap();
+        let rule = Rule::Multisecant(multisecant::Config::DEFAULT, 5);
+        let method = Method { rule, batch: None, budget: 60.0 };
+        let learn = |method| train(&network, Loss::MeanSquares, &set(), method, 1, |_| true);
+        let found = learn(&method).unwrap();
+        let last = found.points.last().unwrap();
+        assert_eq!((last.cost, last.gradients, last.losses), (60.0, 60, 0));
+        let descent = run(0.1, None, 5, 60.0);
+        assert!(last.loss < 0.1 * descent.points.last().unwrap().loss, "{}", last.loss);
+        // What is left in the end is the point accepted last, not one that was only tried.
+        let mut scratch = vec![0.0; network.scratch(5)];
+        let set = set();
+        let end: f32 = network
+            .loss(Loss::MeanSquares, &found.params, &set.inputs, set.targets(), &mut scratch)
+            .unwrap();
+        assert_eq!(last.loss, f64::from(end));
+        assert!(matches!(
+            learn(&Method { batch: Some(2), ..method }),
+            Err(Error::Config { field: "batch", .. })
+        ));
     }
 }

@@ -6,7 +6,7 @@ use aadl_core::optim::{AdamConfig, SgdConfig};
 use aadl_host::data::{DataError, Dataset};
 use aadl_host::optim::Base;
 use aadl_host::report::{Cell, Table};
-use aadl_host::train::{Method, train};
+use aadl_host::train::{Method, Rule, train};
 use indicatif::ProgressBar;
 
 use super::failure::Failure;
@@ -108,7 +108,11 @@ impl Job<'_> {
         let (name, acceleration) = VARIANTS[variant];
         let lr = LEARNING_RATES[rate];
         let (optimizer, build) = self.optimizer;
-        let method = Method { base: build(lr), acceleration, batch: Some(BATCH), budget: LIMIT };
+        let rule = match acceleration {
+            None => Rule::Plain(build(lr)),
+            Some((config, depth)) => Rule::Accelerated(build(lr), config, depth),
+        };
+        let method = Method { rule, batch: Some(BATCH), budget: LIMIT };
         let costs = seeds.map(|seed| {
             let key = format!("mini {}/{optimizer} {lr}/{name}/{seed}", self.task.name());
             self.records.try_get(&key, || {

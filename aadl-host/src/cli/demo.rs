@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use aadl_core::anderson::{Anderson, Config};
+use aadl_core::multisecant::{self, Multisecant};
 use aadl_core::nn::{Activation, Layer, Loss, Network};
 use aadl_core::optim::{AdamConfig, SgdConfig};
 use aadl_host::data::{DataError, Dataset, Scaling, Split};
@@ -13,7 +14,7 @@ use aadl_host::optim::Base;
 use aadl_host::report::{
     Cell, Chart, Panel, Series, Table, check_writable, write_json, write_whole,
 };
-use aadl_host::train::{Method, Run, train};
+use aadl_host::train::{Method, Rule, Run, train};
 
 use super::{FAILURE, INTERRUPTED, SUCCESS, Stop, print};
 
@@ -27,6 +28,8 @@ const NET: Network = match Network::new(&[
 
 /// Iterates in the history of an accelerator.
 const DEPTH: usize = 8;
+/// Pairs of the engine without a learning rate: its default.
+const PAIRS: usize = 10;
 /// The training loss that the table counts evaluations to.
 const TARGET: f64 = 0.01;
 /// Part of the budget that the picture shows.
@@ -62,7 +65,8 @@ struct Entry {
     method: Method,
 }
 
-/// Each optimizer plainly and accelerated, with the same settings: the learning rates with which
+/// The engine without a learning rate, and each optimizer plainly and accelerated, with the same
+/// settings: the learning rates with which
 /// the *plain* optimizer is cheapest to the target, of a grid (gradient descent 0.5 to 3, Nesterov
 /// 0.1 to 1.5, Adam 0.01 to 0.1; in mini-batches SGD 0.1 to 2, Adam 0.001 to 0.03).
 fn entries(budget: f64) -> Vec<Entry> {
@@ -75,13 +79,14 @@ fn entries(budget: f64) -> Vec<Entry> {
         [("gradient descent", sgd(2.0, 0.0)), ("Nesterov", sgd(1.0, 0.9)), ("Adam", adam(0.1))];
     let mini = [("SGD", sgd(1.0, 0.0)), ("Adam", adam(0.03))];
     let both = |(name, base), batch, budget| {
-        [None, Some((Config::TRAINING, DEPTH))].map(|acceleration| Entry {
-            name,
-            method: Method { base, acceleration, batch, budget },
-        })
+        [Rule::Plain(base), Rule::Accelerated(base, Config::TRAINING, DEPTH)]
+            .map(|rule| Entry { name, method: Method { rule, batch, budget } })
     };
+    let rule = Rule::Multisecant(multisecant::Config::DEFAULT, PAIRS);
+    let multisecant = Entry { name: "Multisecant", method: Method { rule, batch: None, budget } };
     full.into_iter()
         .flat_map(|base| both(base, None, budget))
+        .chain([multisecant])
         .chain(mini.into_iter().flat_map(|base| both(base, Some(BATCH), budget / MINI)))
         .collect()
 }
@@ -193,11 +198,15 @@ fn run_all(
 }
 
 /// Bytes of everything that training needs beyond the data: parameters, gradient, the optimizer's
-/// state, one sample's activations, and the accelerator.
+/// state, one sample's activations, and the accelerator or the engine.
 fn state_bytes(method: &Method) -> usize {
-    const ACCELERATOR: usize = size_of::<Anderson<{ NET.params() }, DEPTH>>();
-    let numbers = NET.params() * (2 + method.base.rows()) + NET.scratch(1);
-    4 * numbers + if method.acceleration.is_some() { ACCELERATOR } else { 0 }
+    const N: usize = NET.params();
+    let (rows, rest) = match method.rule {
+        Rule::Plain(base) => (base.rows(), 0),
+        Rule::Accelerated(base, ..) => (base.rows(), size_of::<Anderson<N, DEPTH>>()),
+        Rule::Multisecant(..) => (0, size_of::<Multisecant<N, PAIRS>>()),
+    };
+    4 * (N * (2 + rows) + NET.scratch(1)) + rest
 }
 
 /// The middle one of some numbers (of an even number, the larger of two), those that are missing
@@ -238,7 +247,7 @@ fn tabulate(entries: &[Entry], runs: &[Vec<Run>], test: &Dataset) -> Table {
         let at_target = |f: fn(&aadl_host::train::Point) -> f64| {
             median(runs.iter().map(|run| run.reached(TARGET).map(f)))
         };
-        let accelerated = entry.method.acceleration.is_some();
+        let accelerated = matches!(entry.method.rule, Rule::Accelerated(..));
         let own_cost = cost(runs);
         let budget = entry.method.budget;
         // Bounds are rounded to the side on which they hold.
@@ -260,7 +269,11 @@ fn tabulate(entries: &[Entry], runs: &[Vec<Run>], test: &Dataset) -> Table {
         table.row([
             entry.name.into(),
             entry.method.batch.map_or("all".into(), |batch| Cell::Text(batch.to_string())),
-            (if accelerated { "yes" } else { "no" }).into(),
+            match entry.method.rule {
+                Rule::Plain(_) => "no".into(),
+                Rule::Accelerated(..) => "yes".into(),
+                Rule::Multisecant(..) => Cell::Missing,
+            },
             count(at_target(|point| point.gradients.into())),
             count(at_target(|point| point.losses.into())),
             number(own_cost, 3),
@@ -290,7 +303,9 @@ fn explanation(budget: f64) -> String {
          reached: seeds that got there.\nspeed-up: cost of the plain optimizer over that of the \
          accelerated one.\nfinal loss, test accuracy: after {budget} evaluation equivalents, with \
          mini-batches {mini}.\nstate bytes: parameters, gradient, optimizer, one sample's \
-         activations, accelerator: what a device needs.\nAcceleration pays where steps are those \
+         activations, accelerator: what a device needs.\nMultisecant has no learning rate; the others \
+         have the one that suits the plain optimizer best, of a grid.\nRun on to a loss of nothing, it \
+         has learnt the noise too: its test accuracy shows it.\nAcceleration pays where steps are those \
          of one smooth map: full-batch gradient descent. Momentum and Adam\nchange their map as \
          they go: expect less there, or nothing. Mini-batches change it at every step: expect a \
          loss.\n"
@@ -307,12 +322,15 @@ fn chart(entries: &[Entry], runs: &[Vec<Run>]) -> Chart {
             .filter(|(entry, _)| entry.method.batch.is_none() == full_batch)
             .enumerate()
             .map(|(index, (entry, runs))| {
-                let accelerated = entry.method.acceleration.is_some();
-                let name = if accelerated { " + Anderson" } else { "" };
+                let name = match entry.method.rule {
+                    Rule::Plain(_) => "",
+                    Rule::Accelerated(..) => " + Anderson",
+                    Rule::Multisecant(..) => ", no learning rate",
+                };
                 Series {
                     name: format!("{}{name}", entry.name),
                     colour: index / 2,
-                    accented: accelerated,
+                    accented: !name.is_empty(),
                     points: curve(runs, entry.method.budget),
                 }
             })

@@ -48,6 +48,13 @@ const COLOURS: [RGBColor; 5] = [
     RGBColor(86, 86, 86),
 ];
 
+/// Height of the axes with their labels, and of a line of the legend below them.
+const AXES: u32 = 440;
+const ENTRY: u32 = 18;
+/// Entries of a legend side by side, and how wide each is.
+const ABREAST: usize = 2;
+const ENTRY_WIDTH: i32 = 270;
+
 impl Chart {
     /// The picture, as the text of an SVG file.
     ///
@@ -57,7 +64,9 @@ impl Chart {
         let mut svg = String::new();
         {
             let width = 620 * self.panels.len().max(1) as u32;
-            let root = SVGBackend::with_string(&mut svg, (width, 480)).into_drawing_area();
+            let entries = self.panels.iter().map(|panel| panel.series.len()).max().unwrap_or(0);
+            let height = AXES + 40 + ENTRY * entries.div_ceil(ABREAST) as u32;
+            let root = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
             root.fill(&WHITE)?;
             let root = root.titled(&self.title, ("sans-serif", 22))?;
             for (area, panel) in
@@ -86,7 +95,8 @@ impl Chart {
         if !(low <= high && right > 0.0) {
             return Ok(());
         }
-        let mut chart = ChartBuilder::on(area)
+        let (axes, legend) = area.split_vertically(AXES);
+        let mut chart = ChartBuilder::on(&axes)
             .caption(&panel.title, ("sans-serif", 16))
             .margin(12)
             .x_label_area_size(42)
@@ -101,7 +111,7 @@ impl Chart {
             .x_label_formatter(&|x| format!("{x:.0}"))
             .y_label_formatter(&|y| format!("{y:.1e}"))
             .draw()?;
-        for series in &panel.series {
+        for (index, series) in panel.series.iter().enumerate() {
             let colour = COLOURS[series.colour % COLOURS.len()];
             let shown = || series.points.iter().filter(|p| positive(&p.1) && positive(&p.3));
             if series.accented {
@@ -111,19 +121,13 @@ impl Chart {
                 chart.draw_series([Polygon::new(band, colour.mix(0.15))])?;
             }
             let style = colour.stroke_width(if series.accented { 3 } else { 1 });
-            chart
-                .draw_series(LineSeries::new(shown().map(|p| (p.0, p.2)), style))?
-                .label(&series.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+            chart.draw_series(LineSeries::new(shown().map(|p| (p.0, p.2)), style))?;
+            // Below the axes, where it hides no line.
+            let x = 76 + ENTRY_WIDTH * (index % ABREAST) as i32;
+            let y = 8 + (ENTRY as usize * (index / ABREAST)) as i32;
+            legend.draw(&PathElement::new([(x, y), (x + 22, y)], style))?;
+            legend.draw(&Text::new(series.name.as_str(), (x + 30, y - 6), ("sans-serif", 12)))?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerLeft)
-            .background_style(WHITE.mix(0.85))
-            .border_style(RGBColor(200, 200, 200))
-            .label_font(("sans-serif", 11))
-            .legend_area_size(24)
-            .draw()?;
         Ok(())
     }
 }
