@@ -119,7 +119,7 @@ pub fn compatible_settings(
 
 /// The plain optimizers.
 pub fn plain() -> Vec<Rival> {
-    let momenta = [0.8, 0.9, 0.95, 0.99, 0.995, 0.998].into_iter().map(|momentum| {
+    let momenta = [0.8, 0.9, 0.95, 0.99, 0.995, 0.998, 0.9995].into_iter().map(|momentum| {
         let text = format!(", momentum {momentum}");
         Line::new(text, -5..=1, move |lr| Plain(nesterov(lr, momentum)))
     });
