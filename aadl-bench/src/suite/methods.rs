@@ -47,7 +47,7 @@ impl Engine {
 
     /// The multisecant step alone.
     pub const fn multisecant(pairs: usize, format: Format) -> Self {
-        Self { config: Config { balance: f64::INFINITY, ..Config::DEFAULT }, pairs, format }
+        Self { config: Config { balance: f32::INFINITY, ..Config::DEFAULT }, pairs, format }
     }
 
     fn run<C: Column>(&self, x: &mut [f32], objective: &mut Objective<'_>) -> ControlFlow<()> {

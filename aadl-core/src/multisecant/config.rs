@@ -1,7 +1,9 @@
 //! Settings of the multisecant engine.
 
 use crate::error::{Error, check_field as check, check_length};
+use crate::kernels::Kernels;
 use crate::least_squares::Regularization;
+use crate::math::sqrt;
 
 /// The most losses that [`Config::window`] can remember.
 pub const MAX_WINDOW: usize = 8;
@@ -73,6 +75,12 @@ impl Bounds<'_> {
         self.are_none() || x.iter().enumerate().all(|(i, x)| *x == self.clamp(i, *x))
     }
 
+    /// Whether a step against the gradient would only push parameter `i` against a limit.
+    pub(super) fn block(&self, i: usize, point: f32, gradient: f32) -> bool {
+        let (lower, upper) = self.of(i);
+        (point <= lower && gradient > 0.0) || (point >= upper && gradient < 0.0)
+    }
+
     pub(super) fn are_none(&self) -> bool {
         matches!(self, Self::None)
     }
@@ -115,19 +123,19 @@ pub struct Config<'a> {
     /// The relative residual of the multisecant least squares at which both directions have the same
     /// share: below it the multisecant has more, above it L-BFGS. 0: L-BFGS alone; infinity: the
     /// multisecant alone.
-    pub balance: f64,
+    pub balance: f32,
     /// Tikhonov term of that least squares.
     pub regularization: Regularization,
     /// A point is accepted if its loss is at most the largest of this many accepted ones.
     pub window: u8,
     /// How often a step is shortened before the pairs are given up.
     pub backtracks: u8,
-    /// Length of the first step along the gradient, where that is longer than 1.
-    pub first_step: f64,
+    /// Factor of the length of the first step: see the [module](super).
+    pub first_step: f32,
     /// `lambda`: `lambda/2 ||x||^2` is added to the loss and `lambda x` to the gradient.
-    pub weight_decay: f64,
+    pub weight_decay: f32,
     /// A gradient with a larger norm is scaled down to this one (before the weight decay).
-    pub clip: f64,
+    pub clip: f32,
     /// Limits of the parameters. Where they become narrower between two calls, call
     /// [`super::MultisecantMut::data_changed`].
     pub bounds: Bounds<'a>,
@@ -142,7 +150,7 @@ impl Config<'static> {
         backtracks: 4,
         first_step: 1.0,
         weight_decay: 0.0,
-        clip: f64::INFINITY,
+        clip: f32::INFINITY,
         bounds: Bounds::None,
     };
 }
@@ -153,16 +161,20 @@ impl Config<'_> {
     /// # Errors
     /// [`Error::Config`] naming the first field out of range. NaN is out of every range.
     pub const fn validate(&self) -> Result<(), Error> {
-        const fn natural(x: f64) -> bool {
+        const fn natural(x: f32) -> bool {
             x >= 0.0 && x.is_finite()
+        }
+        /// Whether there is a number between them.
+        const fn hold_a_number(lower: f32, upper: f32) -> bool {
+            lower <= upper && lower < f32::INFINITY && upper > f32::NEG_INFINITY
         }
         let ordered = match self.bounds {
             Bounds::None => true,
-            Bounds::Uniform { lower, upper } => lower <= upper,
+            Bounds::Uniform { lower, upper } => hold_a_number(lower, upper),
             Bounds::Each { lower, upper } => {
                 let (mut i, mut ordered) = (0, true);
                 while i < lower.len() && i < upper.len() {
-                    ordered = ordered && lower[i] <= upper[i];
+                    ordered = ordered && hold_a_number(lower[i], upper[i]);
                     i += 1;
                 }
                 ordered
@@ -183,9 +195,33 @@ impl Config<'_> {
             ),
             check(natural(self.weight_decay), "weight_decay", "0 <= weight_decay < inf"),
             check(self.clip > 0.0, "clip", "clip > 0"),
-            check(ordered, "bounds", "lower <= upper"),
+            check(ordered, "bounds", "lower <= upper, and a number between them"),
         ];
         crate::error::first(&checks)
+    }
+
+    /// Applies clipping and weight decay. Returns the loss and the squared norm of the gradient.
+    pub(super) fn regularize<K: Kernels>(
+        &self,
+        x: &[f32],
+        loss: f32,
+        gradient: &mut [f32],
+    ) -> (f32, f32) {
+        let norm2 = K::dot(gradient, gradient);
+        let norm = sqrt(norm2);
+        let clipped = norm > self.clip && norm.is_finite();
+        if clipped {
+            let factor = self.clip / norm;
+            for g in &mut *gradient {
+                *g *= factor;
+            }
+        }
+        let decay = self.weight_decay;
+        if decay == 0.0 && !clipped {
+            return (loss, norm2);
+        }
+        K::axpy(gradient, decay, x);
+        (loss + 0.5 * decay * K::dot(x, x), K::dot(gradient, gradient))
     }
 }
 

@@ -10,6 +10,8 @@ use crate::multisecant::products::Products;
 /// Squared cosine of the angle between step and change below which a pair says nothing about the
 /// curvature along the step.
 const CURVATURE: f32 = 1e-12;
+/// The largest correction of a curvature, relative to it.
+const CORRECTION: f32 = 0.5;
 /// Columns of the least squares whose pivot is at most this are dropped: what rounding leaves.
 const DROP: f64 = 1e-7;
 
@@ -63,6 +65,21 @@ fn curvature(products: &Products<'_>, slot: usize) -> Option<f32> {
     let curvature = products.mixed(slot, slot);
     let cosine2 = curvature / products.step(slot) * (curvature / products.changes(slot, slot));
     (curvature > 0.0 && cosine2 > CURVATURE).then_some(curvature)
+}
+
+/// Takes the losses into account in the curvature along the newest step, whose slope at its end is its
+/// product with the gradient, and along which the loss fell by `fall`.
+///
+/// `dX . dG` is the mean of the curvature along the step. The cubic through losses and slopes at both
+/// ends has `6 (fall + dX . g) - 2 dX . dG` at the newer end, where the next step begins (Zhang, Deng &
+/// Chen, J. Optim. Theory Appl. 102, 1999). Taken is what lies two thirds of the way there; and nothing
+/// of it where that is another curvature altogether.
+pub(super) fn correct_curvature(products: &mut Products<'_>, slot: usize, fall: f32) {
+    let mean = products.mixed(slot, slot);
+    let corrected = 4.0 * (fall + products.step_gradient(slot)) - mean;
+    if (corrected - mean).abs() < CORRECTION * mean {
+        products.set_curvature(slot, corrected);
+    }
 }
 
 /// The long Barzilai-Borwein step of a pair (IMA J. Numer. Anal. 8, 1988), where its curvature is

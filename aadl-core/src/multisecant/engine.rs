@@ -5,10 +5,12 @@ use core::marker::PhantomData;
 use crate::anderson::bump;
 use crate::error::{Error, check_at_least, check_field, check_length};
 use crate::history::{MAX_DEPTH, Ring};
-use crate::kernels::{Column, Difference, GROUP, Kernels, Portable, Scaled, copy};
-use crate::math::sqrt;
+use crate::kernels::{
+    Column, Difference, GROUP, Kernels, Portable, Scaled, copy, first_non_finite,
+};
 use crate::multisecant::config::clamp;
 use crate::multisecant::direction::{self, Settings};
+use crate::multisecant::lengths::{self, RETREAT};
 use crate::multisecant::pairs::Pairs;
 use crate::multisecant::small::SmallMemory;
 use crate::multisecant::state::Direction;
@@ -16,13 +18,15 @@ use crate::multisecant::{Asked, Config, Memory, Reason, State, Told};
 
 /// `theta` stays within this factor of that of the first step.
 const THETA_RANGE: f32 = 1e3;
-/// What `theta` is divided by when the pairs are given up.
+/// What `theta` is divided by when the pairs are given up, and multiplied by where a step was too short
+/// to change the gradient.
 const THETA_CUT: f32 = 10.0;
+/// The mixing of the multisecant step, in units of `theta`: what the pairs do not span is of less
+/// curvature than the newest step.
+const MIXING: f32 = 2.0;
 /// A gradient that the pairs span is to shrink to less than this. Where it does not, they are of other
 /// places or of no quadratic.
 const CONTRACTION: f32 = 0.3;
-/// A step after a loss or gradient that is not finite is this much of the one before.
-const RETREAT: f32 = 0.1;
 
 /// Training from losses and gradients: the engine itself, which borrows its memory. See the
 /// [module](super).
@@ -117,8 +121,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
     ///
     /// # Errors
     /// [`Error::Length`] of `x`, `gradient` or the bounds, [`Error::Config`], also of an `x` outside of
-    /// the bounds; [`Error::NonFinite`] of a loss or gradient at the first point, from where there is no way back, and of `x`. Nothing
-    /// but `gradient` has changed then.
+    /// the bounds; [`Error::NonFinite`] of `x`, and of a loss or gradient at the first point, from where
+    /// there is no way back. Nothing but `gradient` has changed then.
     pub fn tell(
         &mut self,
         config: &Config<'_>,
@@ -128,7 +132,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
     ) -> Result<Told, Error> {
         self.check(config, x)?;
         check_length("gradient", self.pairs.n, gradient.len())?;
-        if let Some(index) = crate::kernels::first_non_finite(x) {
+        if let Some(index) = first_non_finite(x) {
             return Err(Error::NonFinite { what: "x", index });
         }
         check_field(config.bounds.hold(x), "x", "lower <= x <= upper")?;
@@ -137,11 +141,11 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             if !loss.is_finite() {
                 return Err(Error::NonFinite { what: "loss", index: 0 });
             }
-            if let Some(index) = crate::kernels::first_non_finite(gradient) {
+            if let Some(index) = first_non_finite(gradient) {
                 return Err(Error::NonFinite { what: "gradient", index });
             }
         }
-        let (loss, gradient2) = regularize::<K>(config, x, loss, gradient);
+        let (loss, gradient2) = config.regularize::<K>(x, loss, gradient);
         let finite = loss.is_finite() && gradient2.is_finite();
         if fresh && !finite {
             let what = if loss.is_finite() { "gradient" } else { "loss" };
@@ -151,14 +155,14 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         if !finite {
             let reason =
                 if loss.is_finite() { Reason::NonFiniteGradient } else { Reason::NonFiniteLoss };
-            self.state.length *= RETREAT;
-            return Ok(self.take_back(config, x, reason));
+            return Ok(self.take_back(config, x, reason, RETREAT));
         }
         if !fresh && loss > self.state.largest_loss(config.window) {
-            self.state.length *= shortening(self.state, loss);
-            return Ok(self.take_back(config, x, Reason::Loss));
+            let shorter = lengths::shortening(self.state, loss);
+            return Ok(self.take_back(config, x, Reason::Loss, shorter));
         }
 
+        let moved = x.iter().zip(&*self.point).any(|(x, point)| x != point);
         let pair = if fresh {
             None
         } else {
@@ -169,23 +173,30 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         copy(self.point, x);
         copy(self.gradient, gradient);
         bump(&mut self.state.stats.accepted, 1);
-        if !self.state.started {
-            let norm = sqrt(gradient2);
-            let first = config.first_step as f32;
-            self.state.first_theta = if norm > 1.0 { first / norm } else { first };
-            self.state.theta = self.state.first_theta;
+        let state = &mut *self.state;
+        if !state.started {
+            let theta = lengths::first_theta(loss, gradient2, K::dot(x, x));
+            state.start_theta = config.first_step * theta;
+            state.set_theta(state.start_theta);
+        } else if (fresh || pair.is_none()) && state.theta < state.start_theta {
+            // The loss is another, or the step has become too short to be one: it was cut for what is
+            // no longer there.
+            state.set_theta(state.start_theta);
+        } else if !fresh && pair.is_none() && moved && state.ring.is_empty() {
+            state.set_theta(state.theta * THETA_CUT);
         }
         if fresh {
-            self.state.accepted = 0;
-            self.state.started = true;
-            self.state.stale = false;
+            state.accepted = 0;
+            state.started = true;
+            state.stale = false;
         }
-        self.state.accept(loss);
-        let contraction2 = gradient2 / self.state.gradient2;
-        let spanned = !fresh && self.state.residual < config.balance as f32;
+        let fall = state.loss().map(|before| before - loss);
+        let spanned = !fresh && state.residual < config.balance;
+        let before2 = core::mem::replace(&mut state.gradient2, gradient2);
+        state.accept(loss);
+        self.multiply(config, x, pair.zip(fall));
+        let contraction2 = self.state.gradient2 / before2;
         self.state.misled = spanned && !(contraction2 < CONTRACTION * CONTRACTION);
-        self.state.gradient2 = gradient2;
-        self.multiply(config, x, pair);
         Ok(if fresh { Told::Started } else { Told::Accepted })
     }
 
@@ -226,59 +237,75 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         config.bounds.check(self.pairs.n)
     }
 
-    /// Restores the point accepted last, and gives the pairs up where it has been shortened enough.
-    fn take_back(&mut self, config: &Config<'_>, x: &mut [f32], reason: Reason) -> Told {
+    /// Restores the point accepted last; makes the step that led away from it shorter, if it is one that
+    /// was asked for, and gives the pairs up where it has been shortened enough.
+    fn take_back(
+        &mut self,
+        config: &Config<'_>,
+        x: &mut [f32],
+        reason: Reason,
+        shorter: f32,
+    ) -> Told {
         copy(x, self.point);
         let state = &mut *self.state;
-        state.shortened = state.shortened.saturating_add(1);
-        if state.shortened > config.backtracks {
-            state.ring = Ring::new();
-            state.theta /= THETA_CUT;
-            state.first_theta = clamp(state.first_theta, 0.0, state.theta);
-            state.length = 1.0;
-            state.shortened = 0;
-            state.direction = Direction::Wanted;
-            bump(&mut state.stats.restarts, 1);
+        if let Direction::Found(_) = state.direction {
+            state.length *= shorter;
+            state.shortened = state.shortened.saturating_add(1);
+            if state.shortened > config.backtracks {
+                state.ring = Ring::new();
+                state.theta /= THETA_CUT;
+                state.first_theta = clamp(state.first_theta, 0.0, state.theta);
+                state.length = 1.0;
+                state.shortened = 0;
+                state.direction = Direction::Wanted;
+                bump(&mut state.stats.restarts, 1);
+            }
         }
         state.stats.reject(reason)
     }
 
     /// Pass one: the products of all pairs with the newest change and with the gradient. `x` is the
-    /// accepted point before and after, and scratch in between.
-    fn multiply(&mut self, config: &Config<'_>, x: &mut [f32], pair: Option<usize>) {
-        let window = self.pairs.window(&self.state.ring);
-        let Some(newest) = window.last().map(|slot| usize::from(*slot)) else { return };
+    /// accepted point before and after, and scratch in between. `pair` is the slot of a new pair, and by
+    /// how much the loss fell along it.
+    fn multiply(&mut self, config: &Config<'_>, x: &mut [f32], pair: Option<(usize, f32)>) {
         let bounded = !config.bounds.are_none();
         if bounded {
             // The gradient without the elements that push against a bound.
             for (i, (x, gradient)) in x.iter_mut().zip(&*self.gradient).enumerate() {
-                *x = if blocked(config, i, *x, *gradient) { 0.0 } else { *gradient };
+                *x = if config.bounds.block(i, *x, *gradient) { 0.0 } else { *gradient };
             }
             self.state.gradient2 = K::dot(x, x);
         }
-        let elements = if bounded { &*x } else { &*self.gradient };
-        let exponent = C::Vector::exponent(K::max_magnitude(elements));
-        let gradient = Scaled { elements, exponent };
-        let mut products = self.small.products();
-        for slots in window.chunks(GROUP / 2) {
-            let mut columns = heapless::Vec::<_, GROUP>::new();
-            for slot in slots.iter().map(|slot| usize::from(*slot)) {
-                // Never full: two columns for each slot of half a group.
-                let _ = columns.push(self.pairs.step(slot));
-                let _ = columns.push(self.pairs.change(slot));
+        let window = self.pairs.window(&self.state.ring);
+        if let Some(newest) = window.last().map(|slot| usize::from(*slot)) {
+            let elements = if bounded { &*x } else { &*self.gradient };
+            let exponent = C::Vector::exponent(K::max_magnitude(elements));
+            let gradient = Scaled { elements, exponent };
+            let mut products = self.small.products();
+            for slots in window.chunks(GROUP / 2) {
+                let mut columns = heapless::Vec::<_, GROUP>::new();
+                for slot in slots.iter().map(|slot| usize::from(*slot)) {
+                    // Never full: two columns for each slot of half a group.
+                    let _ = columns.push(self.pairs.step(slot));
+                    let _ = columns.push(self.pairs.change(slot));
+                }
+                let mut dots = [[0.0; 2]; GROUP];
+                K::column_dots(&columns, self.pairs.change(newest), gradient, &mut dots);
+                let (dots, _) = dots.as_chunks::<2>();
+                for (slot, [step, change]) in slots.iter().zip(dots) {
+                    products.set_row((*slot).into(), newest, *step, *change);
+                }
             }
-            let mut dots = [[0.0; 2]; GROUP];
-            K::column_dots(&columns, self.pairs.change(newest), gradient, &mut dots);
-            let (dots, _) = dots.as_chunks::<2>();
-            for (slot, [step, change]) in slots.iter().zip(dots) {
-                products.set_row((*slot).into(), newest, *step, *change);
-            }
-        }
-        if let Some(slot) = pair {
-            products.set_step(slot, K::column_norm2(self.pairs.step(slot)));
-            if let Some(theta) = direction::long_step(&products, slot) {
-                let first = self.state.first_theta;
-                self.state.theta = clamp(theta, first / THETA_RANGE, first * THETA_RANGE);
+            if let Some((slot, fall)) = pair {
+                products.set_step(slot, K::column_norm2(self.pairs.step(slot)));
+                if !bounded {
+                    // The reduced gradient is not that of the losses.
+                    direction::correct_curvature(&mut products, slot, fall);
+                }
+                if let Some(theta) = direction::long_step(&products, slot) {
+                    let first = self.state.first_theta;
+                    self.state.theta = clamp(theta, first / THETA_RANGE, first * THETA_RANGE);
+                }
             }
         }
         if bounded {
@@ -293,12 +320,16 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         d.follow_gradient(theta);
         let mut slope = 0.0;
         self.state.residual = 1.0;
-        if !window.is_empty() {
-            let balance = if misled && config.balance.is_finite() { 0.0 } else { config.balance };
+        // Of a gradient of zero, the pairs have nothing to say.
+        let known = !window.is_empty() && gradient2 > 0.0;
+        if known {
+            // What a single pair seems to span it may as well span by chance.
+            let alone = misled || window.len() == 1;
+            let balance = if alone && config.balance.is_finite() { 0.0 } else { config.balance };
             let settings = Settings {
-                balance: balance as f32,
+                balance,
                 regularization: config.regularization,
-                theta,
+                theta: MIXING * theta,
                 gradient2,
             };
             let blended = direction::blend(&products, &window, &settings, &mut d, &mut scratch);
@@ -310,7 +341,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         if !descends {
             d.follow_gradient(theta);
             slope = -theta * gradient2;
-            bump(&mut self.state.stats.gradient_steps, 1);
+            bump(&mut self.state.stats.gradient_steps, known.into());
         }
         self.state.gradient = d.gradient;
         self.state.slope = slope;
@@ -339,7 +370,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         if !config.bounds.are_none() {
             let both = self.gradient.iter().zip(&*self.point);
             for (i, (x, (g, point))) in x.iter_mut().zip(both).enumerate() {
-                *x = if blocked(config, i, *point, *g) {
+                *x = if config.bounds.block(i, *point, *g) {
                     *point
                 } else {
                     config.bounds.clamp(i, *x)
@@ -347,55 +378,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             }
         }
         if !K::all_finite(x) {
-            // Too far for float32. Evaluated once more, the accepted point leads on from there.
+            // Too far for float32.
             copy(x, self.point);
         }
     }
-}
-
-/// Applies clipping and weight decay. Returns the loss and the squared norm of the gradient.
-fn regularize<K: Kernels>(
-    config: &Config<'_>,
-    x: &[f32],
-    loss: f32,
-    gradient: &mut [f32],
-) -> (f32, f32) {
-    let norm2 = K::dot(gradient, gradient);
-    let norm = sqrt(norm2);
-    let clipped = f64::from(norm) > config.clip && norm.is_finite();
-    if clipped {
-        let factor = config.clip as f32 / norm;
-        for g in &mut *gradient {
-            *g *= factor;
-        }
-    }
-    let decay = config.weight_decay as f32;
-    if decay == 0.0 && !clipped {
-        return (loss, norm2);
-    }
-    K::axpy(gradient, decay, x);
-    (loss + 0.5 * decay * K::dot(x, x), K::dot(gradient, gradient))
-}
-
-/// How much of a step that led to `loss` to go: the minimum of the parabola through both losses
-/// with the slope at the beginning, between a tenth and a half.
-fn shortening(state: &State, loss: f32) -> f32 {
-    let before = state.loss().unwrap_or(loss);
-    let slope = state.slope * state.length;
-    let rise = (loss - before) - slope;
-    let minimum = -0.5 * slope / rise;
-    // NaN counts as a tenth.
-    if minimum >= 0.5 {
-        0.5
-    } else if minimum > RETREAT {
-        minimum
-    } else {
-        RETREAT
-    }
-}
-
-/// Whether a step against the gradient would only push element `i` against a bound.
-fn blocked(config: &Config<'_>, i: usize, point: f32, gradient: f32) -> bool {
-    let (lower, upper) = config.bounds.of(i);
-    (point <= lower && gradient > 0.0) || (point >= upper && gradient < 0.0)
 }

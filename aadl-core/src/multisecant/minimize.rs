@@ -1,7 +1,7 @@
 //! A loop over a closure.
 
 use crate::error::{Error, check_length};
-use crate::kernels::{Column, Kernels};
+use crate::kernels::{Column, Kernels, first_non_finite};
 use crate::multisecant::{Asked, Config, MultisecantMut};
 
 /// Why [`minimize`] stopped.
@@ -30,8 +30,8 @@ pub struct Minimum {
 
 /// Minimises from `x` until the loss is at most `target` or `limit` evaluations are spent. `evaluate`
 /// returns the loss at its first argument and leaves the gradient in its second. `x` becomes the last
-/// accepted point, which is the best one or within [`Config::window`] of it; `gradient` is scratch of
-/// the same length. What the engine knew before is forgotten.
+/// accepted point, whose loss is at most the largest of the [`Config::window`] before it; `gradient` is
+/// scratch of the same length. What the engine knew before is forgotten.
 ///
 /// # Errors
 /// Those of [`MultisecantMut::tell`]; [`Error::Config`] of a `limit` of 0 or a `target` that is NaN.
@@ -72,6 +72,9 @@ pub fn minimize<C: Column, K: Kernels>(
 ) -> Result<Minimum, Error> {
     engine.check(config, x)?;
     check_length("gradient", x.len(), gradient.len())?;
+    if let Some(index) = first_non_finite(x) {
+        return Err(Error::NonFinite { what: "x", index });
+    }
     if limit == 0 {
         return Err(Error::Config { field: "limit", requires: "limit >= 1" });
     }

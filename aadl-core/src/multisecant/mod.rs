@@ -7,9 +7,12 @@
 //!
 //! - *multisecant* (type-II Anderson acceleration of gradient descent; Fang & Saad, Numer. Linear
 //!   Algebra Appl. 16, 2009): `-dX gamma - theta (g - dG gamma)`, where `gamma` minimises
-//!   `||g - dG gamma||` and `theta = |dx|^2 / (dx . dg)` is the long step of Barzilai & Borwein (IMA
-//!   J. Numer. Anal. 8, 1988) of the newest pair;
+//!   `||g - dG gamma||` and `theta` is twice the long step `|dx|^2 / (dx . dg)` of Barzilai & Borwein
+//!   (IMA J. Numer. Anal. 8, 1988) of the newest pair;
 //! - *L-BFGS* (Nocedal, Math. Comp. 35, 1980), over the pairs of positive curvature.
+//!
+//! In long steps and in L-BFGS, the curvature `dx . dg` of a pair is corrected by its losses (Zhang, Deng
+//! & Chen, J. Optim. Theory Appl. 102, 1999).
 //!
 //! With `r = ||g - dG gamma|| / ||g||`, L-BFGS has the share `r / (r + balance)` of the step: all of
 //! it where the pairs know little of the gradient, little where they span it. If they seemed to span
@@ -24,8 +27,9 @@
 //! shortened by interpolation; after four times the pairs are given up, and `theta` is cut to a
 //! tenth. No evaluation is spent on anything else.
 //!
-//! The first step is `-g min(1, 1/||g||)`, which is the only length that does not come from the loss
-//! itself; `benchmarks.md` shows how little it matters.
+//! The first step is along the gradient, as long as would bring the loss to zero if it were linear, but
+//! no longer than the vector of parameters (1, where that is zero). So nothing here has a unit: of a loss
+//! and of parameters that are powers of two times as large, the steps are the same, to the bit.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -33,6 +37,7 @@
 //! | `outcome` | [`Told`], [`Asked`], [`Reason`], [`Stats`]: what happened |
 //! | `state` | [`State`] and [`Memory`]: what is kept between two calls |
 //! | `pairs` | the columns |
+//! | `lengths` | how long a first step is, and how much shorter a rejected one becomes |
 //! | `products`, `small` | inner products, and the memory of what depends on the number of pairs alone |
 //! | `direction` | from inner products to a direction |
 //! | `engine` | [`MultisecantMut`]: the algorithm, on borrowed memory |
@@ -42,6 +47,7 @@
 mod config;
 mod direction;
 mod engine;
+mod lengths;
 mod minimize;
 mod outcome;
 mod owner;

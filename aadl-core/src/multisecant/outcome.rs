@@ -39,7 +39,8 @@ pub enum Asked {
     Pairs,
     /// The step that was rejected, shortened.
     Shortened,
-    /// The point accepted last: the gradient there is zero, or the step too short for float32.
+    /// The point accepted last: the gradient there is zero, or the step too short or too long for
+    /// float32.
     Stationary,
 }
 

@@ -66,6 +66,11 @@ impl Products<'_> {
         Self::set(self.changes_gradient, slot, change[1]);
     }
 
+    /// `dX_i . dG_i`, once more.
+    pub(super) fn set_curvature(&mut self, slot: usize, curvature: f32) {
+        Self::set(self.mixed, slot * self.depth + slot, curvature);
+    }
+
     pub(super) fn set_step(&mut self, slot: usize, norm2: f32) {
         Self::set(self.steps, slot, norm2);
     }

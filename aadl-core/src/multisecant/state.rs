@@ -18,13 +18,17 @@ pub struct State {
     /// Losses of the last accepted points, in a ring; how many there have been.
     pub(super) losses: [f32; MAX_WINDOW],
     pub(super) accepted: u32,
-    /// The mixing of the multisecant step, and that of the first step.
+    /// The long step of the newest pair.
     pub(super) theta: f32,
+    /// What `theta` stays within a range of: that of the first step, or of the first one after the pairs
+    /// were given up.
+    pub(super) first_theta: f32,
+    /// That of the very first step.
+    pub(super) start_theta: f32,
     /// The relative residual of the last least squares.
     pub(super) residual: f32,
     /// Small as that was, the gradient did not shrink: L-BFGS alone leads on.
     pub(super) misled: bool,
-    pub(super) first_theta: f32,
     /// `g . g` at the accepted point.
     pub(super) gradient2: f32,
     /// The direction's coefficient of the gradient, its slope, and how far along it the next point is.
@@ -56,9 +60,10 @@ impl State {
             losses: [0.0; MAX_WINDOW],
             accepted: 0,
             theta: 0.0,
+            first_theta: 0.0,
+            start_theta: 0.0,
             residual: 0.0,
             misled: false,
-            first_theta: 0.0,
             gradient2: 0.0,
             gradient: 0.0,
             slope: 0.0,
@@ -88,6 +93,11 @@ impl State {
         recent
             .filter_map(|place| self.losses.get(place))
             .fold(f32::NEG_INFINITY, |max, loss| if *loss > max { *loss } else { max })
+    }
+
+    pub(super) fn set_theta(&mut self, theta: f32) {
+        self.theta = theta;
+        self.first_theta = theta;
     }
 
     pub(super) fn accept(&mut self, loss: f32) {
