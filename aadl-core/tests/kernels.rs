@@ -5,8 +5,8 @@ mod common;
 
 use aadl_core::Real;
 use aadl_core::kernels::{
-    BLOCK, Difference, EXACT_DIGITS, GROUP, Gram, Kernels, LANES, Portable, first_non_finite,
-    multiply_by_power_of_two,
+    BLOCK, Difference, EXACT_DIGITS, GROUP, Gram, Kernels, LANES, Portable, Scaled,
+    first_non_finite, multiply_by_power_of_two,
 };
 use aadl_core::math::Libm;
 use aadl_core::random::Random;
@@ -515,5 +515,18 @@ fn products_of_columns_are_exact() {
         check::<i8>(n);
         check::<i16>(n);
         check::<f32>(n);
+    }
+}
+
+/// Exponents that no column has: nothing overflows, whatever comes out.
+#[test]
+fn no_exponent_is_too_large() {
+    for exponent in [i32::MIN, i32::MAX] {
+        let column = Scaled { elements: &[1i16, -2], exponent };
+        let vector = Scaled { elements: &[1.0f32, 2.0], exponent };
+        Portable::column_norm2(column);
+        Portable::column_dots(&[column], column, vector, &mut [[0.0; 2]]);
+        Portable::add_columns(&mut [0.0; 2], &[(column, 1.0)]);
+        Portable::add_columns(&mut [0.0; 2], &[(vector, 1.0)]);
     }
 }

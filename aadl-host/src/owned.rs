@@ -52,7 +52,7 @@ impl<T: Real, K: Kernels> AndersonVec<T, K> {
         Ok(Self {
             n,
             depth,
-            iterates: vec![T::ZERO; (n + STAGGER).saturating_mul(depth)],
+            iterates: vec![T::ZERO; n.saturating_add(STAGGER).saturating_mul(depth)],
             gram: vec![0.0; depth * depth],
             work: vec![0.0; 2 * depth],
             exponents: vec![0; depth],
@@ -136,8 +136,8 @@ impl<C: Column, K: Kernels> MultisecantVec<C, K> {
         Ok(Self {
             n,
             depth,
-            steps: vec![C::ZERO; (n + STAGGER).saturating_mul(depth)],
-            changes: vec![C::ZERO; (n + STAGGER).saturating_mul(depth)],
+            steps: vec![C::ZERO; n.saturating_add(STAGGER).saturating_mul(depth)],
+            changes: vec![C::ZERO; n.saturating_add(STAGGER).saturating_mul(depth)],
             point: vec![0.0; n],
             gradient: vec![0.0; n],
             squares: vec![0.0; 3 * depth * depth],

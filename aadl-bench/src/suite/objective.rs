@@ -15,7 +15,7 @@ pub trait Problem: Sync {
     fn is_training(&self) -> bool {
         true
     }
-    /// Losses to be met from this seed, the easiest first. Fixed before any method ran.
+    /// Losses to be met from this seed, the easiest first.
     fn targets(&self, seed: u64) -> [f32; TARGETS];
     /// Where a run begins.
     fn start(&self, seed: u64) -> Vec<f32>;

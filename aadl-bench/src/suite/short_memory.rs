@@ -3,9 +3,9 @@
 //! For a symmetric Jacobian a long history is not needed: made orthogonal to the last two pairs, a new
 //! one is so to all before (as in conjugate residuals). ST-AM: Wei, Bao & Liu, *A class of short-term
 //! recurrence Anderson mixing methods*, ICLR 2022; Min-AM: Wei, Bao, Liu & Yang, *A variant of Anderson
-//! mixing with minimal memory size*, NeurIPS 2022, both as we read them. They have a mixing to tune, which plays the part of
-//! a learning rate; neither compares losses. Their pairs are given up at regular intervals, and where
-//! a new one nearly depends on the old.
+//! mixing with minimal memory size*, NeurIPS 2022, both as we read them. They have a mixing to tune,
+//! which plays the part of a learning rate; neither compares losses. Their pairs are given up at
+//! regular intervals, and where a new one nearly depends on the old.
 
 use std::ops::ControlFlow;
 
@@ -34,8 +34,7 @@ pub struct ShortMemory {
     pub restart: usize,
 }
 
-/// A step and the change of the residual along it; and the vector whose products with residuals say
-/// how far to go along the pair.
+/// A step and the change of the residual along it.
 struct Pair {
     step: Vec<f32>,
     change: Vec<f32>,

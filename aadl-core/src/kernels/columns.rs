@@ -60,7 +60,7 @@ pub trait Column: sealed::Sealed + Copy + Default + Debug + Send + Sync + 'stati
 
     /// How many units a 1 has in a column with this exponent.
     fn units(exponent: i32) -> f32 {
-        f32::power_of_two(Self::DIGITS - 1 - exponent)
+        f32::power_of_two((Self::DIGITS - 1).saturating_sub(exponent))
     }
 
     /// The exponent of a column whose largest magnitude has these bits ([`Real::magnitude_bits`]):
@@ -92,7 +92,7 @@ macro_rules! integers {
             }
             #[inline]
             fn unit(exponent: i32) -> f32 {
-                f32::power_of_two(exponent + 1 - Self::DIGITS)
+                f32::power_of_two(exponent.saturating_add(1 - Self::DIGITS))
             }
         }
     };
@@ -157,7 +157,8 @@ pub(super) fn norm2<C: Column>(column: Scaled<'_, C>) -> f32 {
             add_product::<C, C>(sum, element, element)
         }));
     }
-    sum.scaled(column.exponent - C::DIGITS, column.exponent - C::DIGITS)
+    let exponent = column.exponent.saturating_sub(C::DIGITS);
+    sum.scaled(exponent, exponent)
 }
 
 pub(super) fn dots<C: Column>(
@@ -191,10 +192,10 @@ pub(super) fn dots<C: Column>(
             }
         }
         for ((column, [first, second]), out) in columns.iter().zip(&sums).zip(out) {
-            let exponent = column.exponent - C::DIGITS;
+            let exponent = column.exponent.saturating_sub(C::DIGITS);
             *out = [
-                first.scaled(exponent, newest.exponent - C::DIGITS),
-                second.scaled(exponent, vector.exponent - C::Vector::DIGITS),
+                first.scaled(exponent, newest.exponent.saturating_sub(C::DIGITS)),
+                second.scaled(exponent, vector.exponent.saturating_sub(C::Vector::DIGITS)),
             ];
         }
     }
@@ -293,6 +294,6 @@ impl Sum {
             ((i128::from(self.high) << Self::DIGITS) + i128::from(self.low)) as f32
         };
         // One after the other: their product may be no normal number where the result is.
-        sum * f32::power_of_two(a + 1) * f32::power_of_two(b + 1)
+        sum * f32::power_of_two(a.saturating_add(1)) * f32::power_of_two(b.saturating_add(1))
     }
 }

@@ -39,6 +39,9 @@ pub struct LbfgsRun {
     pub evaluations: u32,
 }
 
+/// Cosine of the angle between step and change below which a pair says nothing about the curvature.
+const CURVATURE: f64 = 1e-10;
+
 /// A step, the change of the gradient along it, and their inner product.
 struct Pair {
     step: Vec<f64>,
@@ -47,13 +50,13 @@ struct Pair {
 }
 
 impl Lbfgs {
-    /// Minimises from `x`, which becomes the best point found. `objective` returns the loss at its
-    /// first argument and leaves the gradient in the second, or breaks off the run; a loss that is
-    /// not finite shortens the step.
+    /// Minimises from `x`, which becomes the best point found, or the one at which the run was broken
+    /// off. `objective` returns the loss at its first argument and leaves the gradient in the second, or
+    /// breaks off the run; a loss that is not finite shortens the step.
     ///
     /// # Errors
     /// [`Error::Config`] of `pairs`; [`Error::Length`] of an empty `x`; [`Error::NonFinite`] of the
-    /// loss at the start.
+    /// loss and the gradient at the start.
     ///
     /// ```
     /// use aadl_host::optim::Lbfgs;
@@ -91,6 +94,9 @@ impl Lbfgs {
         if !loss.is_finite() {
             return Err(Error::NonFinite { what: "loss", index: 0 });
         }
+        if let Some(index) = gradient.iter().position(|g| !g.is_finite()) {
+            return Err(Error::NonFinite { what: "gradient", index });
+        }
         let mut pairs: VecDeque<Pair> = VecDeque::new();
         while run.iterations < self.iterations {
             let mut d = direction(&gradient, &pairs);
@@ -110,13 +116,19 @@ impl Lbfgs {
             };
             // The gradient at the point that the search returns, which need not be its last one.
             let mut seen: Vec<(f64, Vec<f64>)> = Vec::new();
+            let mut tried = 0.0;
             let found = search(Trial { step: 0.0, loss, slope }, first, |step| {
+                tried = step;
                 let (loss, gradient) = evaluate(&at(step), &mut run)?;
                 let trial = Trial { step, loss, slope: dot(&d, &gradient) };
                 seen.push((step, gradient));
                 ControlFlow::Continue(trial)
             });
-            let ControlFlow::Continue(found) = found else { return Ok(run) };
+            let ControlFlow::Continue(found) = found else {
+                let point = at(tried);
+                x.copy_from_slice(&point);
+                return Ok(run);
+            };
             let next = found.and_then(|trial| {
                 let (_, gradient) = seen.into_iter().find(|(step, _)| *step == trial.step)?;
                 Some((trial, gradient))
@@ -130,7 +142,7 @@ impl Lbfgs {
             let step: Vec<f64> = differences.collect();
             let change: Vec<f64> = new.iter().zip(&gradient).map(|(new, g)| new - g).collect();
             let curvature = dot(&step, &change);
-            if curvature > 1e-10 * dot(&change, &change) {
+            if curvature > CURVATURE * (dot(&step, &step) * dot(&change, &change)).sqrt() {
                 if pairs.len() == self.pairs {
                     pairs.pop_front();
                 }
@@ -191,5 +203,41 @@ mod tests {
         assert!(METHOD.minimize(&mut [], flat).is_err());
         let nan = |_: &[f32], _: &mut [f32]| ControlFlow::Continue(f32::NAN);
         assert!(matches!(METHOD.minimize(&mut [1.0], nan), Err(Error::NonFinite { .. })));
+        let nowhere = |_: &[f32], gradient: &mut [f32]| {
+            gradient.fill(f32::NAN);
+            ControlFlow::Continue(1.0)
+        };
+        assert!(matches!(METHOD.minimize(&mut [1.0], nowhere), Err(Error::NonFinite { .. })));
+    }
+
+    /// `1/2 sum_i 2^i x_i^2`, times a factor; breaks off at a loss.
+    fn evaluations(factor: f32, target: f32) -> (u32, [f32; 8]) {
+        let mut x = [1.0f32; 8];
+        let run = METHOD.minimize(&mut x, |x, gradient| {
+            let mut loss = 0.0;
+            for (i, (x, g)) in x.iter().zip(gradient).enumerate() {
+                *g = factor * (1 << i) as f32 * x;
+                loss += 0.5 * *g * x;
+            }
+            if loss <= target { ControlFlow::Break(()) } else { ControlFlow::Continue(loss) }
+        });
+        (run.unwrap().evaluations, x)
+    }
+
+    #[test]
+    fn pairs_have_no_unit() {
+        let (expected, _) = evaluations(1.0, 1e-6);
+        for exponent in [20, 40, 60] {
+            let factor = 2f32.powi(exponent);
+            // The first step has the norm 1.
+            assert!(evaluations(factor, factor * 1e-6).0.abs_diff(expected) <= 1, "{exponent}");
+        }
+    }
+
+    #[test]
+    fn the_point_at_which_a_run_was_broken_off_is_not_lost() {
+        let (_, x) = evaluations(1.0, 1e-3);
+        let loss: f32 = (0..8).map(|i| 0.5 * (1 << i) as f32 * x[i] * x[i]).sum();
+        assert!(loss <= 1e-3, "{loss}");
     }
 }
