@@ -12,7 +12,7 @@ use aadl_bench::suite::rivals::Rival;
 use aadl_bench::suite::run::Runner;
 use aadl_bench::suite::tuning::LIMIT;
 use aadl_bench::suite::{
-    document, map_problems, map_report, methods, mini_batch, pictures, rivals, tasks,
+    document, held_out, map_problems, map_report, methods, mini_batch, pictures, rivals, tasks,
 };
 use aadl_host::report::{Table, check_writable, write_json, write_whole};
 use clap::Parser;
@@ -49,6 +49,8 @@ struct Arguments {
 enum Part {
     /// Training with all samples in each step, and AADL's test functions.
     FullBatch,
+    /// The same on tasks that nothing was chosen on.
+    HeldOut,
     /// How soon a drift or a sensor is calibrated away.
     Recovery,
     /// Fixed-point maps.
@@ -74,8 +76,16 @@ impl Arguments {
 const SLOW: [&str; 2] = ["digits", "drift"];
 
 /// The names of the document's blocks, in order.
-const BLOCKS: [&str; 7] =
-    ["summary", "costs", "small-memory", "settings", "recovery", "maps", "mini-batches"];
+const BLOCKS: [&str; 8] = [
+    "summary",
+    "costs",
+    "held-out",
+    "small-memory",
+    "settings",
+    "recovery",
+    "maps",
+    "mini-batches",
+];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -159,6 +169,14 @@ fn measure(arguments: &Arguments, runner: &Runner<'_>) -> Result<Report, Box<dyn
         let small = small_memory(arguments, runner, tasks)?;
         report.blocks.extend(small.map(|table| ("small-memory", vec![table])));
     }
+    let mut held_out = held_out::tasks(runner.seeds);
+    held_out.retain(|task| arguments.keeps(Part::HeldOut, task.name()));
+    if !held_out.is_empty() {
+        let outcomes = runner.full_batch(&held_out, &rivals, &untuned)?;
+        let mut tables = vec![report::ratios(&outcomes, "held-out tasks")];
+        tables.extend(costs(&outcomes));
+        report.blocks.push(("held-out", tables));
+    }
     let mut recovery = tasks::recovery(runner.seeds)?;
     recovery.retain(|task| arguments.keeps(Part::Recovery, task.name()));
     if !recovery.is_empty() {
@@ -209,14 +227,18 @@ fn full_batch_tables(outcomes: &[Outcome], rivals: &[Rival], report: &mut Report
         outcomes.iter().filter(|outcome| outcome.is_training).cloned().collect();
     let ratios = [report::ratios(&training, "networks"), report::ratios(outcomes, "all tasks")];
     report.blocks.push(("summary", ratios.into()));
-    let costs = [(2, "hard"), (1, "medium"), (0, "easy")];
-    let costs = costs.map(|(target, what)| report::costs(outcomes, target, what));
-    report.blocks.push(("costs", costs.into()));
+    report.blocks.push(("costs", costs(outcomes).into()));
     let mut settings = vec![report::largest()];
     if !rivals.is_empty() {
         settings.insert(0, report::settings(outcomes));
     }
     report.blocks.push(("settings", settings));
+}
+
+/// The tables of costs, by target.
+fn costs(outcomes: &[Outcome]) -> [Table; 3] {
+    [(2, "hard"), (1, "medium"), (0, "easy")]
+        .map(|(target, what)| report::costs(outcomes, target, what))
 }
 
 /// The document in a folder, or one of empty blocks.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `objective` | [`Problem`](objective::Problem), [`Method`](objective::Method), the count of evaluations |
 //! | `tasks`, `functions` | the full-batch tasks, and AADL's test functions |
+//! | `held_out` | tasks that nothing was chosen on |
 //! | `methods` | the engine, and the rivals |
 //! | `short_memory` | Anderson mixing with one pair or two, a rival of the smallest engines |
 //! | `rivals` | the grids of those that have settings to tune |
@@ -20,6 +21,7 @@
 pub mod document;
 pub mod failure;
 pub mod functions;
+pub mod held_out;
 pub mod map_problems;
 pub mod map_report;
 pub mod maps;

@@ -25,13 +25,13 @@ const TILE: usize = 32;
 /// A network on data.
 pub(super) struct Training {
     pub(super) name: &'static str,
-    layers: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
     pub(super) loss: Loss,
     pub(super) targets: [f32; TARGETS],
     /// One set for all seeds, or one for each.
-    sets: Vec<Dataset>,
+    pub(super) sets: Vec<Dataset>,
     /// Where every run begins; none: from the initialization of its seed.
-    start: Option<Vec<f32>>,
+    pub(super) start: Option<Vec<f32>>,
 }
 
 impl Training {
@@ -203,7 +203,7 @@ impl Problem for Recovery {
 }
 
 /// Uniform on `[-1, 1)`.
-fn signed(random: &mut Random) -> f32 {
+pub(super) fn signed(random: &mut Random) -> f32 {
     2.0 * random.uniform::<f32>() - 1.0
 }
 
@@ -281,12 +281,13 @@ pub(super) fn normals(seed: u64, n: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suite::held_out;
 
     /// Central differences in float32 are good to about the cube root of its precision. Taken along
     /// the gradient, where the slope is its norm, and along random directions.
     #[test]
     fn gradients_are_those_of_the_losses() {
-        for problem in full_batch(2).unwrap() {
+        for problem in full_batch(2).unwrap().into_iter().chain(held_out::tasks(2)) {
             let x = problem.start(1);
             let mut gradient = vec![0.0; x.len()];
             let loss = problem.loss_and_gradient(1, &x, &mut gradient);
