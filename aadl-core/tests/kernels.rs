@@ -264,6 +264,19 @@ fn long_columns_of_the_largest_digits_do_not_overflow() {
     assert!((expected - n as f64 * square).abs() <= expected * f64::EPSILON);
 }
 
+/// Their sums are of two parts. Of 40 lengths, some meet a sum that rounding a part first would
+/// round otherwise.
+#[test]
+fn sums_of_long_columns_are_rounded_once() {
+    let mut random = Random::new(77);
+    for n in (0..40).map(|k| 17_000 + 397 * k) {
+        let [a, b] = std::array::from_fn(|_| -> Vec<f32> {
+            (0..n).map(|_| 1.0 + random.uniform::<f32>()).collect()
+        });
+        assert_eq!(exact_row(&a, &[b.clone()])[0].to_bits(), oracle(&a, &b).to_bits(), "n = {n}");
+    }
+}
+
 #[test]
 fn the_exact_gram_has_no_order() {
     let mut random = Random::new(5);

@@ -204,13 +204,6 @@ fn exact<T: Real>(newest: &Column<'_, T>, columns: &[Column<'_, T>], out: &mut [
     }
     let simple = Scale::<T>::new(smallest).second.is_none();
     for start in (0..n).step_by(FOLD) {
-        if start > 0 {
-            for (out, (_, sum)) in out.iter_mut().zip(&mut sums) {
-                let folded = (*sum >> FOLDED) as f64;
-                *out = if start == FOLD { folded } else { *out + folded };
-                *sum &= (1 << FOLDED) - 1;
-            }
-        }
         let end = n.min(start + FOLD);
         let whole = if simple { end / CHUNK } else { start / CHUNK };
         for index in start / CHUNK..whole {
@@ -218,6 +211,14 @@ fn exact<T: Real>(newest: &Column<'_, T>, columns: &[Column<'_, T>], out: &mut [
         }
         for start in (whole * CHUNK..end).step_by(CHUNK) {
             part_of_chunk(newest, columns, &(start..end.min(start + CHUNK)), &mut sums);
+        }
+        // After the last ones, too: only so are both parts of at most 53 bits.
+        if n > FOLD {
+            for (out, (_, sum)) in out.iter_mut().zip(&mut sums) {
+                let folded = (*sum >> FOLDED) as f64;
+                *out = if start == 0 { folded } else { *out + folded };
+                *sum &= (1 << FOLDED) - 1;
+            }
         }
     }
     for (((_, exponent), (_, sum)), out) in columns.iter().zip(&sums).zip(out) {
