@@ -124,7 +124,7 @@ pub trait Kernels {
     }
 
     /// Inner products of the residual `newest` with each of at most [`GROUP`] `columns`, into
-    /// `out`. With each residual comes its scale: `floor(log2)` of its largest magnitude
+    /// `out`; what there is beyond is ignored. With each residual comes its scale: `floor(log2)` of its largest magnitude
     /// ([`Real::exponent`]), which [`Gram::Wide`] ignores.
     ///
     /// [`Gram::Exact`], of float32: with `e` the scale, each element becomes the integer

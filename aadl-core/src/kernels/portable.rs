@@ -147,12 +147,9 @@ pub(super) fn gram_row<T: Real>(
     columns: &[Column<'_, T>],
     out: &mut [f64],
 ) {
+    let columns = cut(columns, GROUP);
     match gram {
-        Gram::Exact if T::DIGITS as i32 <= EXACT_DIGITS => {
-            for (columns, out) in columns.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
-                exact(newest, columns, out);
-            }
-        }
+        Gram::Exact if T::DIGITS as i32 <= EXACT_DIGITS => exact(newest, columns, out),
         _ => {
             for ((column, _), out) in columns.iter().zip(out) {
                 *out = wide(newest.0, *column);
@@ -214,11 +211,7 @@ fn exact<T: Real>(newest: &Column<'_, T>, columns: &[Column<'_, T>], out: &mut [
         }
         // After the last ones, too: only so are both parts of at most 53 bits.
         if n > FOLD {
-            for (out, (_, sum)) in out.iter_mut().zip(&mut sums) {
-                let folded = (*sum >> FOLDED) as f64;
-                *out = if start == 0 { folded } else { *out + folded };
-                *sum &= (1 << FOLDED) - 1;
-            }
+            fold(&mut sums, out, start == 0);
         }
     }
     for (((_, exponent), (_, sum)), out) in columns.iter().zip(&sums).zip(out) {
@@ -229,6 +222,17 @@ fn exact<T: Real>(newest: &Column<'_, T>, columns: &[Column<'_, T>], out: &mut [
         }
         let exponent = newest.1.wrapping_add(*exponent);
         *out = scaled(total, exponent.wrapping_sub(2 * (EXACT_DIGITS - 1)));
+    }
+}
+
+/// Moves what each sum has above `2^FOLDED` to `out`; both stay exact. Not inlined, for the stack of
+/// the rows that never come here.
+#[inline(never)]
+fn fold<T>(sums: &mut [(T, i64)], out: &mut [f64], first: bool) {
+    for ((_, sum), out) in sums.iter_mut().zip(out) {
+        let folded = (*sum >> FOLDED) as f64;
+        *out = if first { folded } else { *out + folded };
+        *sum &= (1 << FOLDED) - 1;
     }
 }
 
@@ -265,7 +269,7 @@ fn whole_chunk<T: Real>(
     };
     let factor = Scale::new(newest.1).first;
     let integers = core::array::from_fn(|i| ((y[i] - x[i]) * factor).truncate());
-    while let Some(((c, exponent), after)) = columns.split_first() {
+    loop {
         if let Some((pair, after)) = columns.split_first_chunk()
             && let [(c, _), (d, _)] = pair
             && core::ptr::eq(c.newer.as_ptr(), d.older.as_ptr())
@@ -275,6 +279,7 @@ fn whole_chunk<T: Real>(
             (columns, sums) = (after, rest);
             continue;
         }
+        let Some(((c, exponent), after)) = columns.split_first() else { return };
         let Some((sum, rest)) = sums.split_first_mut() else { return };
         if newest.0.is(c) && newest.1 == *exponent {
             sum.1 = integers.iter().fold(sum.1, |sum, a| add_product(sum, *a, *a));
