@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`simd`] | the core's kernels per instruction set, chosen at run time |
 //! | [`owned`] | owners on the heap, for sizes known at run time |
 //! | [`optim`] | the core's optimizers, chosen at run time |
 //! | [`compat`] | AADL, the Python package, exactly as it is, faults included |
@@ -9,13 +10,15 @@
 //! | [`data`] | small real data sets, and the user's own |
 //! | [`train`] | a training run with every evaluation counted |
 //! | [`report`] | tables, charts, files that are whole or not there |
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod compat;
 pub mod data;
 pub mod optim;
 pub mod owned;
 pub mod report;
+#[allow(unsafe_code)]
+pub mod simd;
 pub mod train;
 pub mod verify;
 

@@ -4,10 +4,12 @@ use std::marker::PhantomData;
 
 use aadl_core::anderson::{AndersonMut, Memory, State};
 use aadl_core::history::MAX_DEPTH;
-use aadl_core::kernels::{Column, Kernels, Portable};
+use aadl_core::kernels::{Column, Kernels};
 use aadl_core::multisecant::{self, MultisecantMut};
 use aadl_core::optim::Accelerators;
 use aadl_core::{Error, Real};
+
+use crate::simd::Fastest;
 
 /// The accelerator of the core on heap memory.
 ///
@@ -24,7 +26,7 @@ use aadl_core::{Error, Real};
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct AndersonVec<T, K = Portable> {
+pub struct AndersonVec<T, K = Fastest> {
     n: usize,
     depth: usize,
     iterates: Vec<T>,
@@ -109,7 +111,7 @@ impl<T: Real, K: Kernels> Accelerators<T> for AndersonVec<T, K> {
 /// # Ok::<(), aadl_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct MultisecantVec<C = i16, K = Portable> {
+pub struct MultisecantVec<C = i16, K = Fastest> {
     n: usize,
     depth: usize,
     steps: Vec<C>,

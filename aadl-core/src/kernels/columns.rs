@@ -140,6 +140,7 @@ impl<C> Default for Scaled<'_, C> {
     }
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) {
     let units = C::units(exponent);
     for ((newer, older), place) in x.newer.iter().zip(x.older).zip(out) {
@@ -147,6 +148,7 @@ pub(super) fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &m
     }
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn norm2<C: Column>(column: Scaled<'_, C>) -> f32 {
     let units = C::units(column.exponent);
     let mut sum = Sum::default();
@@ -161,6 +163,7 @@ pub(super) fn norm2<C: Column>(column: Scaled<'_, C>) -> f32 {
     sum.scaled(exponent, exponent)
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn dots<C: Column>(
     columns: &[Scaled<'_, C>],
     newest: Scaled<'_, C>,
@@ -246,6 +249,7 @@ fn two_products<C: Column>(
 /// Columns that are added in one pass over `x`: as many as a small core has registers for.
 const ABREAST: usize = 4;
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) {
     let factor = |(column, b): &(Scaled<'_, C>, f32)| b * C::unit(column.exponent);
     let (groups, rest) = terms.as_chunks::<ABREAST>();

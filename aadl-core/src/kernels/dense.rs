@@ -33,6 +33,7 @@ const COLUMNS: usize = if WIDE { 4 } else { 8 };
 /// there is nothing to turn and the loop costs.
 const DEPTH: usize = if WIDE { 4 } else { 8 };
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) {
     let layer = Layer { weights, bias, inputs: columns(weights, bias.len()), outputs: bias.len() };
     if layer.inputs == 0 {
@@ -132,6 +133,7 @@ impl<T: Real> Layer<'_, T> {
     }
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn backward_input<T: Real>(
     weights: &[T],
     outputs: usize,
@@ -147,6 +149,7 @@ pub(super) fn backward_input<T: Real>(
 }
 
 /// `from_zero`: nothing is added to what `weights` and `bias` hold.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn backward_weights<T: Real>(
     delta: &[T],
     inputs: &[T],
@@ -197,6 +200,7 @@ impl<'a, T: Real> Factors<'a, T> {
 
 /// `results[r] += sum_k factors[r][k] terms[k]`, or `= ` that sum from zero, all of them rows of
 /// `width`, `k` ascending.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 fn accumulate<T: Real>(
     results: &mut [T],
     terms: &[T],
@@ -225,6 +229,7 @@ fn accumulate<T: Real>(
 }
 
 /// [`accumulate`] of `R` results.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 fn accumulate_rows<T: Real, const R: usize>(
     results: &mut [T],
     terms: &[T],
@@ -249,6 +254,7 @@ fn accumulate_rows<T: Real, const R: usize>(
 }
 
 /// [`accumulate`] of `R` results and `K` terms.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 fn tile<T: Real, const R: usize, const K: usize>(
     results: &mut [T],
     terms: &[T],

@@ -12,6 +12,10 @@
 //!    (`dense`).
 //! 4. The *exact* Gram of float32 residuals has no order: [`Kernels::gram_row`].
 //!
+//! On 64-bit targets the kernels are inlined into whoever calls them, so that a host can compile them
+//! once more for the instruction sets that a CPU may have (`aadl_host::simd`); on smaller ones, code
+//! size decides.
+//!
 //! No CPU, lane width, thread count or static size may choose another order. Slices of one call
 //! must have the same length; of longer ones the rest is ignored.
 
@@ -82,22 +86,26 @@ pub enum Gram {
 /// ```
 pub trait Kernels {
     /// `sum_i a_i b_i`, in `T`.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn dot<T: Real>(a: &[T], b: &[T]) -> T {
         portable::dot(a, b)
     }
 
     /// `sum_i a_i b_i`, products and sums in float64.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn dot_wide<T: Real>(a: &[T], b: &[T]) -> f64 {
         portable::dot_wide(a, b)
     }
 
     /// The sum of `n` computed terms in the order of long reductions, without a slice to hold
     /// them: `terms(i)` gives terms `i .. i + LANES`, of which those from `n` on are ignored.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn sum_terms(n: usize, terms: impl Fn(usize) -> [f64; LANES]) -> f64 {
         portable::sum_terms(n, terms)
     }
 
     /// `y += a x`, element by element.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]) {
         portable::axpy(y, a, x);
     }
@@ -108,17 +116,20 @@ pub trait Kernels {
     /// use aadl_core::kernels::{Kernels, Portable};
     /// assert!(Portable::all_finite(&[1.0, f32::MAX]) && !Portable::all_finite(&[f32::NAN, 1.0]));
     /// ```
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn all_finite<T: Real>(x: &[T]) -> bool {
         portable::all_finite(x)
     }
 
     /// The bits of the largest magnitude; not below [`Real::INFINITY_BITS`] if anything is NaN or
     /// infinite.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn max_magnitude<T: Real>(x: &[T]) -> T::Bits {
         portable::max_magnitude(x)
     }
 
     /// [`Kernels::max_magnitude`] of a difference.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits {
         portable::max_difference(x)
     }
@@ -130,6 +141,7 @@ pub trait Kernels {
     /// [`Gram::Exact`], of float32: with `e` the scale, each element becomes the integer
     /// `trunc(f * 2^(23 - e))`, below `2^24`; the integer products are summed exactly, the sum is
     /// rounded once to float64 and multiplied by `2^(e + e' - 46)`.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn gram_row<T: Real>(
         gram: Gram,
         newest: (Difference<'_, T>, i32),
@@ -141,6 +153,7 @@ pub trait Kernels {
 
     /// `x += sum_c b_c (newer_c - older_c)` over at most [`GROUP`] terms, element by element, the
     /// terms in order.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) {
         for &(difference, b) in terms {
             portable::add_difference(x, difference, b);
@@ -148,6 +161,7 @@ pub trait Kernels {
     }
 
     /// Stores a difference as a column with this [`Column::exponent`].
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) {
         columns::quantise(x, exponent, out);
     }
@@ -164,6 +178,7 @@ pub trait Kernels {
     /// Portable::column_dots(&[column], column, vector, &mut out);
     /// assert_eq!(out, [[1.25, 3.5]]);
     /// ```
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn column_dots<C: Column>(
         columns: &[Scaled<'_, C>],
         newest: Scaled<'_, C>,
@@ -179,11 +194,13 @@ pub trait Kernels {
     /// use aadl_core::kernels::{Kernels, Portable, Scaled};
     /// assert_eq!(Portable::column_norm2(Scaled { elements: &[64i8, 32], exponent: 0 }), 1.25);
     /// ```
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn column_norm2<C: Column>(column: Scaled<'_, C>) -> f32 {
         columns::norm2(column)
     }
 
     /// `x += sum_c b_c column_c`, element by element, the columns in order.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) {
         columns::add_columns(x, terms);
     }
@@ -198,12 +215,14 @@ pub trait Kernels {
     /// Portable::dense_forward(&[1.0, 2.0, 3.0, 4.0], &[0.5, 0.0], &[1.0, 10.0], &mut outputs);
     /// assert_eq!(outputs, [21.5, 43.0]);
     /// ```
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) {
         dense::forward(weights, bias, inputs, outputs);
     }
 
     /// The gradient with respect to a dense layer's inputs: `upstream[s][i] = sum_o delta[s][o]
     /// weights[o][i]`, from zero, `o` ascending. `outputs` is the number of rows of `weights`.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn dense_backward_input<T: Real>(
         weights: &[T],
         outputs: usize,
@@ -216,6 +235,7 @@ pub trait Kernels {
     /// The gradient with respect to a dense layer's parameters, added to what is there:
     /// `weights[o][i] += sum_s delta[s][o] inputs[s][i]` and `bias[o] += sum_s delta[s][o]`, one
     /// sample after the other, `s` ascending.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn dense_backward_weights<T: Real>(
         delta: &[T],
         inputs: &[T],
@@ -227,6 +247,7 @@ pub trait Kernels {
 
     /// [`Kernels::dense_backward_weights`] added to zero: what `weights` and `bias` hold before does
     /// not matter.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn dense_backward_weights_from_zero<T: Real>(
         delta: &[T],
         inputs: &[T],

@@ -49,7 +49,8 @@ fn reduce<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A + Copy) -
 }
 
 /// Several blocks. Not inlined: what it keeps from block to block, a single one need not save.
-#[inline(never)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 fn reduce_blocks<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A + Copy) -> A {
     let n = a.len().min(b.len());
     let (Some(mut a), Some(mut b)) = (a.get(..n), b.get(..n)) else { return A::ZERO };
@@ -64,7 +65,8 @@ fn reduce_blocks<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A + 
 }
 
 /// One block of [`reduce`]. Not inlined: it is called from three places.
-#[inline(never)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 fn reduce_block<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A) -> A {
     // Cut at the same number, both are seen to be of one length: one count for both.
     let n = a.len().min(b.len());
@@ -77,10 +79,12 @@ fn reduce_block<T: Real, A: Real>(a: &[T], b: &[T], term: impl Fn(T, T) -> A) ->
     )
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
     reduce(a, b, |a, b| a * b)
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn dot_wide<T: Real>(a: &[T], b: &[T]) -> f64 {
     reduce(a, b, |a, b| a.to_f64() * b.to_f64())
 }
@@ -102,12 +106,14 @@ pub(super) fn sum_terms(n: usize, terms: impl Fn(usize) -> [f64; LANES]) -> f64 
     total
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]) {
     for (y, x) in y.iter_mut().zip(x) {
         *y += a * *x;
     }
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn add_difference<T: Real>(x: &mut [T], d: Difference<'_, T>, b: T) {
     for (x, (newer, older)) in x.iter_mut().zip(d.newer.iter().zip(d.older)) {
         *x += b * (*newer - *older);
@@ -116,6 +122,7 @@ pub(super) fn add_difference<T: Real>(x: &mut [T], d: Difference<'_, T>, b: T) {
 
 /// Whether both are known to be finite because the sum of their products is: no product with NaN or
 /// an infinity is. False says nothing: a product may have overflowed.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn finite_products<T: Real>(a: &[T], b: &[T]) -> bool {
     if !T::HARDWARE {
         return false;
@@ -126,14 +133,17 @@ pub(super) fn finite_products<T: Real>(a: &[T], b: &[T]) -> bool {
     sum.is_finite()
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn all_finite<T: Real>(x: &[T]) -> bool {
     finite_products(x, x) || x.iter().all(|x| x.is_finite())
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn max_magnitude<T: Real>(x: &[T]) -> T::Bits {
     x.iter().fold(T::Bits::default(), |max, x| max.max(x.magnitude_bits()))
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn max_difference<T: Real>(d: Difference<'_, T>) -> T::Bits {
     d.newer
         .iter()
@@ -141,6 +151,7 @@ pub(super) fn max_difference<T: Real>(d: Difference<'_, T>) -> T::Bits {
         .fold(T::Bits::default(), |max, (newer, older)| max.max((*newer - *older).magnitude_bits()))
 }
 
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn gram_row<T: Real>(
     gram: Gram,
     newest: &Column<'_, T>,
@@ -158,7 +169,8 @@ pub(super) fn gram_row<T: Real>(
     }
 }
 
-#[inline(never)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 fn wide<T: Real>(a: Difference<'_, T>, b: Difference<'_, T>) -> f64 {
     let mut total = 0.0;
     let n = a.newer.len().min(a.older.len()).min(b.newer.len()).min(b.older.len());
@@ -189,7 +201,8 @@ fn wide<T: Real>(a: Difference<'_, T>, b: Difference<'_, T>) -> f64 {
 type Column<'a, T> = (Difference<'a, T>, i32);
 
 /// The row of [`Gram::Exact`], of float32, of at most [`GROUP`] columns. Not inlined, for its stack.
-#[inline(never)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 fn exact<T: Real>(newest: &Column<'_, T>, columns: &[Column<'_, T>], out: &mut [f64]) {
     let length = |(d, _): &Column<'_, T>| d.newer.len().min(d.older.len());
     let (mut n, mut smallest) = (length(newest), newest.1);
@@ -258,6 +271,7 @@ fn blocks<T>(x: &[T; CHUNK]) -> &[[T; UNROLL]] {
 }
 
 /// Adds the products of a whole chunk, where each scale is one factor.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 fn whole_chunk<T: Real>(
     newest: &Column<'_, T>,
     mut columns: &[Column<'_, T>],
@@ -293,7 +307,8 @@ fn whole_chunk<T: Real>(
 // The two below are not inlined: they need all registers there are.
 
 /// Adds the products of a chunk of one column.
-#[inline(never)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 fn add_one<T: Real>(
     integers: &[i32; CHUNK],
     column: &Difference<'_, T>,
@@ -314,7 +329,8 @@ fn add_one<T: Real>(
 
 /// Adds the products of a chunk of two columns of which the second follows the first in a chain:
 /// they share an iterate, so that together they need a load less of that and one less of an integer.
-#[inline(never)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 fn add_two<T: Real>(
     integers: &[i32; CHUNK],
     pair: &[Column<'_, T>; 2],
@@ -351,6 +367,7 @@ fn part_of_chunk<T: Real>(
 }
 
 /// Calls `f` with the integer of each element in `range`, and with the place that goes with it.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 fn each<T: Real>(
     (d, exponent): &Column<'_, T>,
     range: &Range<usize>,

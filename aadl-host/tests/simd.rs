@@ -1,0 +1,201 @@
+//! Every backend computes the bits of the portable kernels.
+
+use aadl_core::Real;
+use aadl_core::kernels::{Column, Difference, GROUP, Gram, Kernels, LANES, Portable, Scaled};
+use aadl_core::random::Random;
+use aadl_host::simd::Fastest;
+use aadl_tests::{Entry, Trace};
+use proptest::prelude::*;
+
+/// What the elements of a slice are like.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Ordinary,
+    /// Of every size that a type has, subnormals included.
+    AnySize,
+    /// All of this exponent.
+    Scaled(i32),
+    /// A few NaNs and infinities among ordinary ones.
+    NotFinite,
+    /// Most of them 0, of both signs.
+    Zeros,
+}
+
+fn kinds() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        Just(Kind::Ordinary),
+        Just(Kind::AnySize),
+        (-160..130i32).prop_map(Kind::Scaled),
+        Just(Kind::NotFinite),
+        Just(Kind::Zeros),
+    ]
+}
+
+fn slice<T: Real>(random: &mut Random, kind: Kind, n: usize) -> Vec<T> {
+    let mut element = || {
+        let x: f64 = 2.0 * random.uniform::<f64>() - 1.0;
+        T::from_f64(match kind {
+            Kind::Ordinary => x,
+            Kind::AnySize => x * 2f64.powi(random.below(277) as i32 - 149),
+            Kind::Scaled(exponent) => x * 2f64.powi(exponent),
+            Kind::NotFinite => match random.below(100) {
+                0 => f64::NAN,
+                1 => f64::INFINITY.copysign(x),
+                _ => x,
+            },
+            Kind::Zeros if random.below(10) > 0 => 0f64.copysign(x),
+            Kind::Zeros => x,
+        })
+    };
+    (0..n).map(|_| element()).collect()
+}
+
+/// Every kernel of `K` on numbers drawn from `seed`.
+fn all<K: Kernels>(seed: u64, kind: Kind, n: usize) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut see = |entry: &Entry| entries.push(*entry);
+    let trace = &mut Trace::new(&mut see);
+    vectors::<K, f32>(trace, &mut Random::new(seed), kind, n);
+    vectors::<K, f64>(trace, &mut Random::new(seed), kind, n);
+    columns::<K, i8>(trace, &mut Random::new(seed), kind, n);
+    columns::<K, i16>(trace, &mut Random::new(seed), kind, n);
+    columns::<K, f32>(trace, &mut Random::new(seed), kind, n);
+    layer::<K, f32>(trace, &mut Random::new(seed), kind, n);
+    layer::<K, f64>(trace, &mut Random::new(seed), kind, n);
+    entries
+}
+
+fn vectors<K: Kernels, T: Real>(trace: &mut Trace<'_>, random: &mut Random, kind: Kind, n: usize) {
+    let x: Vec<Vec<T>> = (0..=GROUP).map(|_| slice(random, kind, n)).collect();
+    let (a, b) = (&x[0][..], &x[1][..]);
+    trace.real("dot", K::dot(a, b));
+    trace.real("dot_wide", K::dot_wide(a, b));
+    let term = |i: usize| core::array::from_fn(|l| a.get(i + l).map_or(0.0, |x| x.to_f64()));
+    trace.real("sum_terms", K::sum_terms(n - n % LANES, term));
+    let mut y = x[2].clone();
+    K::axpy(&mut y, T::from_f64(0.3), a);
+    trace.reals("axpy", &y);
+    trace.integer("all_finite", K::all_finite(a).into());
+    let magnitude = |trace: &mut Trace<'_>, name, bits: T::Bits| {
+        trace.integer(name, T::exponent(bits) as u64);
+        trace.integer(name, (bits >= T::INFINITY_BITS).into());
+    };
+    magnitude(trace, "max_magnitude", K::max_magnitude(a));
+    magnitude(trace, "max_difference", K::max_difference(Difference { newer: a, older: b }));
+
+    // Residuals of one chain and of several, the newest among them.
+    for step in [1, 2] {
+        let pairs = x.iter().zip(&x[1..]).step_by(step);
+        let residuals: Vec<_> = pairs
+            .map(|(older, newer)| {
+                let difference = Difference { newer: &newer[..], older: &older[..] };
+                (difference, T::exponent(Portable::max_difference(difference)))
+            })
+            .collect();
+        for gram in [Gram::Exact, Gram::Wide] {
+            let mut out = [0.0; GROUP];
+            let newest = residuals[residuals.len() - 1];
+            K::gram_row(gram, newest, &residuals, &mut out);
+            trace.reals(if gram == Gram::Exact { "exact" } else { "wide" }, &out);
+        }
+        for count in [0, 1, 3, residuals.len()] {
+            let terms = residuals[..count].iter().zip(1..);
+            let terms: Vec<_> =
+                terms.map(|((d, _), b)| (*d, T::from_f64(0.1 * b as f64))).collect();
+            let mut y = x[2].clone();
+            K::add_differences(&mut y, &terms);
+            trace.reals("add_differences", &y);
+        }
+    }
+}
+
+fn columns<K: Kernels, C: Column>(
+    trace: &mut Trace<'_>,
+    random: &mut Random,
+    kind: Kind,
+    n: usize,
+) {
+    let x: Vec<Vec<f32>> = (0..=GROUP).map(|_| slice(random, kind, n)).collect();
+    let stored: Vec<_> = (0..GROUP)
+        .map(|i| {
+            let difference = Difference { newer: &x[i + 1][..], older: &x[i][..] };
+            let exponent = C::exponent(Portable::max_difference(difference));
+            let mut elements = vec![C::ZERO; n];
+            K::quantise(difference, exponent, &mut elements);
+            for element in &elements {
+                trace.real("quantise", element.value());
+            }
+            (elements, exponent)
+        })
+        .collect();
+    let columns: Vec<_> = stored
+        .iter()
+        .map(|(elements, exponent)| Scaled { elements, exponent: *exponent })
+        .collect();
+    let exponent = C::Vector::exponent(Portable::max_magnitude(&x[0]));
+    let vector = Scaled { elements: &x[0][..], exponent };
+    for count in [0, 1, 2, 5, GROUP] {
+        let mut out = [[0.0; 2]; GROUP];
+        K::column_dots(&columns[..count], columns[1], vector, &mut out);
+        trace.reals("column_dots", out.as_flattened());
+        let mut sum = x[1].clone();
+        let terms = columns.iter().zip([0.3, -2.0, 1e-10, 7e20, 0.0, 1.0, 0.5, -0.1]);
+        let terms: Vec<_> = terms.map(|(column, b)| (*column, b)).take(count).collect();
+        K::add_columns(&mut sum, &terms);
+        trace.reals("add_columns", &sum);
+    }
+    trace.real("column_norm2", K::column_norm2(columns[0]));
+}
+
+/// A dense layer whose weights are at most `n`.
+fn layer<K: Kernels, T: Real>(trace: &mut Trace<'_>, random: &mut Random, kind: Kind, n: usize) {
+    let inputs = 1 + random.below(40);
+    let outputs = (n / inputs).min(40);
+    let samples = random.below(20);
+    let mut draw = |n| slice::<T>(random, kind, n);
+    let (mut weights, mut bias) = (draw(inputs * outputs), draw(outputs));
+    let (x, delta) = (draw(inputs * samples), draw(outputs * samples));
+    let mut y = vec![T::ZERO; outputs * samples];
+    K::dense_forward(&weights, &bias, &x, &mut y);
+    trace.reals("dense_forward", &y);
+    let mut upstream = draw(inputs * samples);
+    K::dense_backward_input(&weights, outputs, &delta, &mut upstream);
+    trace.reals("dense_backward_input", &upstream);
+    K::dense_backward_weights(&delta, &x, &mut weights, &mut bias);
+    trace.reals("dense_backward_weights", &weights);
+    trace.reals("dense_backward_weights: bias", &bias);
+    K::dense_backward_weights_from_zero(&delta, &x, &mut weights, &mut bias);
+    trace.reals("dense_backward_weights_from_zero", &weights);
+    trace.reals("dense_backward_weights_from_zero: bias", &bias);
+}
+
+fn same_bits<K: Kernels>(seed: u64, kind: Kind, n: usize) -> Result<(), TestCaseError> {
+    let (expected, found) = (all::<Portable>(seed, kind, n), all::<K>(seed, kind, n));
+    prop_assert_eq!(expected.len(), found.len());
+    for (expected, found) in expected.iter().zip(&found) {
+        prop_assert_eq!(expected, found);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_fastest_kernels_give_the_portable_bits(
+        seed: u64,
+        kind in kinds(),
+        n in prop_oneof![0..100usize, 0..20_000usize],
+    ) {
+        same_bits::<Fastest>(seed, kind, n)?;
+    }
+}
+
+/// The remainders of every chunk and block there is.
+#[test]
+fn the_fastest_kernels_give_the_portable_bits_at_every_remainder() {
+    for n in (0..300).chain(4090..4110).chain(16_380..16_400) {
+        let result = same_bits::<Fastest>(n as u64, Kind::Ordinary, n);
+        assert!(result.is_ok(), "n = {n}: {result:?}");
+    }
+}
