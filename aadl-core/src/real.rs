@@ -61,6 +61,8 @@ pub trait Real:
     fn to_f64(self) -> f64;
     /// `self as i32`: towards zero, saturating, NaN to 0.
     fn truncate(self) -> i32;
+    /// The slice itself, where this type is `f32`: for kernels that are made for that.
+    fn single(x: &[Self]) -> Option<&[f32]>;
     /// |self|.
     fn abs(self) -> Self;
     /// Neither NaN nor an infinity.
@@ -74,7 +76,7 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($t:ident, $bits:ident, $hardware:ident) => {
+    ($t:ident, $bits:ident, $hardware:ident, $single:expr) => {
         impl Real for $t {
             type Bits = $bits;
             const ZERO: Self = 0.0;
@@ -95,6 +97,11 @@ macro_rules! real {
             #[inline]
             fn truncate(self) -> i32 {
                 self as i32
+            }
+            #[inline]
+            fn single(x: &[Self]) -> Option<&[f32]> {
+                let single: fn(&[Self]) -> Option<&[f32]> = $single;
+                single(x)
             }
             #[inline]
             fn abs(self) -> Self {
@@ -134,8 +141,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32, SINGLE);
-real!(f64, u64, DOUBLE);
+real!(f32, u32, SINGLE, |x| Some(x));
+real!(f64, u64, DOUBLE, |_| None);
 
 /// Whether the target is known to have an FPU for double, and for single precision. (What Arm's
 /// hard-float ABI promises is single; that of a RISC-V cannot be asked for.)

@@ -16,6 +16,9 @@
 use aadl_core::kernels::{Column, Difference, Gram, Kernels, Portable, Scaled};
 use aadl_core::real::Real;
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
 /// The fastest backend of this target, and of whatever CPU the program meets.
 #[cfg(target_arch = "x86_64")]
 pub type Fastest = Avx2;
@@ -43,17 +46,21 @@ impl Avx2 {
     }
 }
 
-/// Kernels that are the portable ones, compiled once more for AVX2. In the clone, the portable body
-/// is inlined, and so becomes code for the registers that the clone is allowed.
+/// Implements each kernel by a function that may use AVX2, or by that of [`Portable`] where the CPU
+/// has none. Where the function is [`Portable`]'s, too, it is inlined into the clone, and so becomes
+/// code for the registers that the clone is allowed.
 #[cfg(target_arch = "x86_64")]
 macro_rules! clones {
-    ($(fn $name:ident<$T:ident: $Bound:ident>($($argument:ident: $type:ty),*) $(-> $Out:ty)?;)*) => {
+    ($(
+        fn $name:ident<$T:ident: $Bound:ident>($($argument:ident: $type:ty),*) $(-> $Out:ty)?
+            = $module:ident;
+    )*) => {
         impl Kernels for Avx2 {$(
             #[inline]
             fn $name<$T: $Bound>($($argument: $type),*) $(-> $Out)? {
                 #[target_feature(enable = "avx2")]
                 fn clone<$T: $Bound>($($argument: $type),*) $(-> $Out)? {
-                    Portable::$name($($argument),*)
+                    $module::$name($($argument),*)
                 }
                 if Self::is_available() {
                     // SAFETY: `clone` is a safe function but for the instructions it is made of,
@@ -69,45 +76,45 @@ macro_rules! clones {
 
 #[cfg(target_arch = "x86_64")]
 clones! {
-    fn dot<T: Real>(a: &[T], b: &[T]) -> T;
-    fn dot_wide<T: Real>(a: &[T], b: &[T]) -> f64;
-    fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]);
-    fn all_finite<T: Real>(x: &[T]) -> bool;
-    fn max_magnitude<T: Real>(x: &[T]) -> T::Bits;
-    fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits;
+    fn dot<T: Real>(a: &[T], b: &[T]) -> T = Portable;
+    fn dot_wide<T: Real>(a: &[T], b: &[T]) -> f64 = Portable;
+    fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]) = Portable;
+    fn all_finite<T: Real>(x: &[T]) -> bool = Portable;
+    fn max_magnitude<T: Real>(x: &[T]) -> T::Bits = Portable;
+    fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits = Portable;
     fn gram_row<T: Real>(
         gram: Gram,
         newest: (Difference<'_, T>, i32),
         columns: &[(Difference<'_, T>, i32)],
         out: &mut [f64]
-    );
-    fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]);
-    fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]);
+    ) = avx2;
+    fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) = Portable;
+    fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) = Portable;
     fn column_dots<C: Column>(
         columns: &[Scaled<'_, C>],
         newest: Scaled<'_, C>,
         vector: Scaled<'_, f32>,
         out: &mut [[f32; 2]]
-    );
-    fn column_norm2<C: Column>(column: Scaled<'_, C>) -> f32;
-    fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]);
-    fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]);
+    ) = Portable;
+    fn column_norm2<C: Column>(column: Scaled<'_, C>) -> f32 = Portable;
+    fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) = Portable;
+    fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) = Portable;
     fn dense_backward_input<T: Real>(
         weights: &[T],
         outputs: usize,
         delta: &[T],
         upstream: &mut [T]
-    );
+    ) = Portable;
     fn dense_backward_weights<T: Real>(
         delta: &[T],
         inputs: &[T],
         weights: &mut [T],
         bias: &mut [T]
-    );
+    ) = Portable;
     fn dense_backward_weights_from_zero<T: Real>(
         delta: &[T],
         inputs: &[T],
         weights: &mut [T],
         bias: &mut [T]
-    );
+    ) = Portable;
 }

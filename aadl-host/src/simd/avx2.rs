@@ -1,0 +1,177 @@
+//! What is written for AVX2 rather than left to the compiler: exact sums of integers. No compiler
+//! finds these instructions, for want of knowing that the integers are small.
+
+use std::arch::x86_64::{
+    __m256i, _mm256_abs_epi32, _mm256_add_epi64, _mm256_cvttps_epi32, _mm256_extract_epi32,
+    _mm256_extract_epi64, _mm256_max_epu32, _mm256_mul_epi32, _mm256_mul_ps, _mm256_set1_ps,
+    _mm256_setr_ps, _mm256_setzero_si256, _mm256_srli_epi64, _mm256_sub_ps,
+};
+
+use aadl_core::kernels::{Difference, EXACT_DIGITS, Gram, Kernels, Portable};
+use aadl_core::real::Real;
+
+/// Lanes of a register of float32.
+const LANES: usize = 8;
+/// Chunks of lanes between two folds of the sums: a sum of 64 bits takes two products of each,
+/// all of them below `2^48`.
+const FOLD: usize = 1 << 13;
+/// Columns that are read at a time. More streams thrash caches.
+const ABREAST: usize = 8;
+
+/// A residual and its scale.
+type Residual<'a, T = f32> = (Difference<'a, T>, i32);
+
+/// [`Kernels::gram_row`].
+#[target_feature(enable = "avx2")]
+pub(super) fn gram_row<T: Real>(
+    gram: Gram,
+    newest: Residual<'_, T>,
+    columns: &[Residual<'_, T>],
+    out: &mut [f64],
+) {
+    if gram != Gram::Exact || !exact_row(newest, columns, out) {
+        Portable::gram_row(gram, newest, columns, out);
+    }
+}
+
+fn single<T: Real>((d, exponent): Residual<'_, T>) -> Option<Residual<'_>> {
+    Some((Difference { newer: T::single(d.newer)?, older: T::single(d.older)? }, exponent))
+}
+
+/// The row of [`Gram::Exact`]. False where it is not computed: elements are not float32, an integer
+/// is larger than it should be (something is not finite, or a scale not the residual's), or a scale
+/// takes two factors.
+#[target_feature(enable = "avx2")]
+fn exact_row<T: Real>(
+    newest: Residual<'_, T>,
+    columns: &[Residual<'_, T>],
+    out: &mut [f64],
+) -> bool {
+    let Some(newest) = single(newest) else { return false };
+    columns.chunks(ABREAST).zip(out.chunks_mut(ABREAST)).all(|(columns, out)| {
+        let mut group = [newest; ABREAST];
+        for (place, column) in group.iter_mut().zip(columns) {
+            *place = single(*column).unwrap_or(newest);
+        }
+        let [a, b, c, d, e, f, g, h] = group;
+        match columns.len() {
+            1 => abreast(newest, [a], out),
+            2 => abreast(newest, [a, b], out),
+            3 => abreast(newest, [a, b, c], out),
+            4 => abreast(newest, [a, b, c, d], out),
+            5 => abreast(newest, [a, b, c, d, e], out),
+            6 => abreast(newest, [a, b, c, d, e, f], out),
+            7 => abreast(newest, [a, b, c, d, e, f, g], out),
+            _ => abreast(newest, [a, b, c, d, e, f, g, h], out),
+        }
+    })
+}
+
+/// [`exact_row`] of `C` columns in one pass.
+#[target_feature(enable = "avx2")]
+fn abreast<const C: usize>(
+    newest: Residual<'_>,
+    columns: [Residual<'_>; C],
+    out: &mut [f64],
+) -> bool {
+    let length = |(d, _): &Residual<'_>| d.newer.len().min(d.older.len());
+    let n = columns.iter().map(length).fold(length(&newest), usize::min);
+    let shift = |(_, exponent): &Residual<'_>| (EXACT_DIGITS - 1).saturating_sub(*exponent);
+    if columns.iter().chain([&newest]).any(|column| shift(column) >= f32::MAX_EXP) {
+        return false;
+    }
+    let factor = |column: &Residual<'_>| f32::power_of_two(shift(column));
+    let (factor_newest, factors) = (factor(&newest), columns.each_ref().map(factor));
+    let (newer, older) = (newest.0.newer[..n].as_chunks().0, newest.0.older[..n].as_chunks().0);
+    let columns_chunks =
+        columns.map(|(d, _)| (d.newer[..n].as_chunks().0, d.older[..n].as_chunks().0));
+
+    let mut sums = [0i128; C];
+    let mut largest = _mm256_setzero_si256();
+    for start in (0..newer.len()).step_by(FOLD) {
+        let mut lanes = [_mm256_setzero_si256(); C];
+        for i in start..newer.len().min(start + FOLD) {
+            let a = integers(&newer[i], &older[i], factor_newest);
+            largest = _mm256_max_epu32(largest, _mm256_abs_epi32(a));
+            for c in 0..C {
+                let (newer, older) = columns_chunks[c];
+                let b = integers(&newer[i], &older[i], factors[c]);
+                largest = _mm256_max_epu32(largest, _mm256_abs_epi32(b));
+                lanes[c] = add_products(lanes[c], a, b);
+            }
+        }
+        for (sum, lanes) in sums.iter_mut().zip(lanes) {
+            *sum += horizontal(lanes);
+        }
+    }
+    let tail = |d: Difference<'_, f32>| {
+        let (mut newer, mut older) = ([0.0; LANES], [0.0; LANES]);
+        let start = n - n % LANES;
+        newer[..n - start].copy_from_slice(&d.newer[start..n]);
+        older[..n - start].copy_from_slice(&d.older[start..n]);
+        (newer, older)
+    };
+    let (newer, older) = tail(newest.0);
+    let a = integers(&newer, &older, factor_newest);
+    largest = _mm256_max_epu32(largest, _mm256_abs_epi32(a));
+    for (c, (d, _)) in columns.iter().enumerate() {
+        let (newer, older) = tail(*d);
+        let b = integers(&newer, &older, factors[c]);
+        largest = _mm256_max_epu32(largest, _mm256_abs_epi32(b));
+        sums[c] += horizontal(add_products(_mm256_setzero_si256(), a, b));
+    }
+    if above(largest) {
+        return false;
+    }
+    for ((column, sum), out) in columns.iter().zip(sums).zip(out) {
+        let exponent = newest.1 + column.1 - 2 * (EXACT_DIGITS - 1);
+        *out = sum as f64 * f64::power_of_two(exponent);
+    }
+    true
+}
+
+/// The differences as integers.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn integers(newer: &[f32; LANES], older: &[f32; LANES], factor: f32) -> __m256i {
+    let [a, b, c, d, e, f, g, h] = *newer;
+    let newer = _mm256_setr_ps(a, b, c, d, e, f, g, h);
+    let [a, b, c, d, e, f, g, h] = *older;
+    let older = _mm256_setr_ps(a, b, c, d, e, f, g, h);
+    _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_sub_ps(newer, older), _mm256_set1_ps(factor)))
+}
+
+/// Adds the products of eight pairs of integers, two to each sum.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn add_products(sums: __m256i, a: __m256i, b: __m256i) -> __m256i {
+    let even = _mm256_mul_epi32(a, b);
+    let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(a), _mm256_srli_epi64::<32>(b));
+    _mm256_add_epi64(_mm256_add_epi64(sums, even), odd)
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn horizontal(sums: __m256i) -> i128 {
+    i128::from(_mm256_extract_epi64::<0>(sums))
+        + i128::from(_mm256_extract_epi64::<1>(sums))
+        + i128::from(_mm256_extract_epi64::<2>(sums))
+        + i128::from(_mm256_extract_epi64::<3>(sums))
+}
+
+/// Whether any of these is too large for an integer of the exact Gram.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn above(largest: __m256i) -> bool {
+    let lanes: [i32; 8] = [
+        _mm256_extract_epi32::<0>(largest),
+        _mm256_extract_epi32::<1>(largest),
+        _mm256_extract_epi32::<2>(largest),
+        _mm256_extract_epi32::<3>(largest),
+        _mm256_extract_epi32::<4>(largest),
+        _mm256_extract_epi32::<5>(largest),
+        _mm256_extract_epi32::<6>(largest),
+        _mm256_extract_epi32::<7>(largest),
+    ];
+    lanes.iter().any(|lane| lane.cast_unsigned() >> EXACT_DIGITS != 0)
+}
