@@ -6,9 +6,9 @@
 //! combines; (5) asks the safeguard. Memory passes: the history is read for the row and again, only
 //! the iterates with weight, for the combination: once each by kernels that take the columns of a
 //! call together; the portable ones go through the columns one by one, two iterates with each, or
-//! for the row three with two that follow each other in a chain. The new iterate is read three times
-//! before: for what is not finite, and, with the iterate before it, for the scale and the norm of
-//! its residual.
+//! for the row three with two that follow each other in a chain. The new iterate is read once
+//! before, with the iterate before it, for the scale of its residual and for what is not finite; where
+//! it confirms an accelerated point, once more for the norm.
 //!
 //! Deviations from the textbook:
 //!
@@ -27,7 +27,7 @@ use crate::anderson::{
 };
 use crate::error::{Error, check_at_least, check_length};
 use crate::history::{MAX_DEPTH, Slots, preceding};
-use crate::kernels::{Difference, GROUP, Gram, Kernels, Portable, copy};
+use crate::kernels::{Difference, Gram, Kernels, Portable, TOGETHER, copy};
 use crate::least_squares::gram::GramMatrix;
 use crate::real::Real;
 
@@ -269,15 +269,16 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             return Step::Waited;
         }
 
-        if !K::all_finite(x) {
-            if state.unconfirmed.is_some() {
+        let residual = self.newest_residual(config.gram, x);
+        // Where the difference to a finite iterate is finite, so is the iterate.
+        if residual.is_none() && !K::all_finite(x) {
+            if self.state.unconfirmed.is_some() {
                 return self.take_back(x);
             }
             // Nobody knows how the next iterate will have come about.
-            state.interrupted = true;
-            return state.stats.reject(Reason::NonFiniteIterate);
+            self.state.interrupted = true;
+            return self.state.stats.reject(Reason::NonFiniteIterate);
         }
-        let residual = self.newest_residual(config, x);
         if let (Safeguard::Residual { growth }, Some(before)) =
             (config.safeguard, self.state.unconfirmed)
         {
@@ -287,7 +288,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             }
         }
         self.state.unconfirmed = None;
-        self.append(config.gram, x, residual);
+        self.append(config.gram, x, residual.map(|(exponent, _)| exponent));
         self.state.since_store = 0;
         bump(&mut self.state.stats.stored, 1);
         Step::Stored
@@ -318,9 +319,9 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         reason
     }
 
-    /// Scale and squared norm of the residual that `x` makes with the newest iterate; none where
-    /// it begins a chain, or where the difference overflows.
-    fn newest_residual(&self, config: &Config, x: &[T]) -> Option<(i32, f64)> {
+    /// Scale of the residual that `x` makes with the newest iterate and, where an accelerated point
+    /// is to be judged by it, its squared norm. None where it begins a chain, or overflows.
+    fn newest_residual(&self, gram: Gram, x: &[T]) -> Option<(i32, f64)> {
         if self.wants_start() {
             return None;
         }
@@ -332,14 +333,16 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         }
         let residual = (difference, T::exponent(bits));
         let mut norm2 = [0.0];
-        K::gram_row(config.gram, residual, &[residual], &mut norm2);
+        if self.state.unconfirmed.is_some() {
+            K::gram_row(gram, residual, &[residual], &mut norm2);
+        }
         let [norm2] = norm2;
         Some((residual.1, norm2))
     }
 
-    /// Stores `x` and, where it makes a residual, the row of its inner products.
-    fn append(&mut self, gram: Gram, x: &[T], residual: Option<(i32, f64)>) {
-        let Some((exponent, norm2)) = residual else {
+    /// Stores `x` and, where it makes a residual of this scale, the row of its inner products.
+    fn append(&mut self, gram: Gram, x: &[T], exponent: Option<i32>) {
+        let Some(exponent) = exponent else {
             self.begin_chain(x);
             return;
         };
@@ -353,10 +356,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         if let Some(place) = self.memory.exponents.get_mut(slot) {
             *place = exponent as i16;
         }
-        self.gram().set(slot, slot, norm2);
-
         let window = self.state.ring.residuals(self.depth);
-        let others = window.split_last().map_or(&[][..], |(_, others)| others);
         let (n, depth, stride) = (self.n, self.depth, self.stride);
         let Memory { iterates, gram: matrix, work, exponents, .. } = &mut self.memory;
         let residual = |slot: usize| {
@@ -365,8 +365,8 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
                 Difference { newer: iterate(slot), older: iterate(preceding(slot, depth)) };
             (difference, exponents.get(slot).copied().unwrap_or(0).into())
         };
-        for group in others.chunks(GROUP) {
-            let mut columns = heapless::Vec::<_, GROUP>::new();
+        for group in window.chunks(TOGETHER) {
+            let mut columns = heapless::Vec::<_, TOGETHER>::new();
             for other in group {
                 let _ = columns.push(residual(usize::from(*other)));
             }

@@ -2,7 +2,7 @@
 
 use crate::anderson::Config;
 use crate::history::{MAX_DEPTH, Slots, preceding};
-use crate::kernels::{Difference, GROUP, Kernels, multiply_by_power_of_two};
+use crate::kernels::{Difference, Kernels, TOGETHER, multiply_by_power_of_two};
 use crate::least_squares::Regularization;
 use crate::least_squares::cholesky::Cholesky;
 use crate::least_squares::gram::GramMatrix;
@@ -192,7 +192,7 @@ pub(super) fn combine<'r, T: Real, K: Kernels>(
     }
     // b_j: all the weight that is at iterate j or older; the weights sum to 1.
     let mut partial = 1.0;
-    let mut terms = heapless::Vec::<_, GROUP>::new();
+    let mut terms = heapless::Vec::<_, TOGETHER>::new();
     for pair in chosen.as_slice().windows(2) {
         let &[newer, older] = pair else { continue };
         partial -= weight(usize::from(newer));

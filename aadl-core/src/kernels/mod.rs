@@ -21,6 +21,7 @@
 
 mod columns;
 mod dense;
+mod lockstep;
 mod portable;
 
 pub use columns::{Column, Scaled};
@@ -31,9 +32,12 @@ use crate::real::Real;
 pub const BLOCK: usize = 4096;
 /// Accumulators of a block.
 pub const LANES: usize = 8;
-/// At most this many columns go into one call of [`Kernels::gram_row`] or
-/// [`Kernels::add_differences`]; more streams thrash caches and stacks.
+/// On small targets at most this many columns go into one call of [`Kernels::gram_row`] or
+/// [`Kernels::add_differences`]: more of them would fill stacks.
 pub const GROUP: usize = 8;
+/// On others all that a history can have: what the columns are multiplied with or added to is then
+/// read once.
+pub(crate) const TOGETHER: usize = if WIDE { 32 } else { GROUP };
 /// Whether the target has vector registers to fill; 32-bit ones have a scalar unit at best. Chooses
 /// the shapes of tiles.
 const WIDE: bool = cfg!(target_pointer_width = "64");
@@ -134,8 +138,9 @@ pub trait Kernels {
         portable::max_difference(x)
     }
 
-    /// Inner products of the residual `newest` with each of at most [`GROUP`] `columns`, into
-    /// `out`; what there is beyond is ignored. With each residual comes its scale: `floor(log2)` of its largest magnitude
+    /// Inner products of the residual `newest` with each of the `columns`, into `out`: at most [`GROUP`]
+    /// of them on targets of less than 64 bits, which ignore what is beyond. With each residual comes its
+    /// scale: `floor(log2)` of its largest magnitude
     /// ([`Real::exponent`]), which [`Gram::Wide`] ignores.
     ///
     /// [`Gram::Exact`], of float32: with `e` the scale, each element becomes the integer
@@ -151,10 +156,13 @@ pub trait Kernels {
         portable::gram_row(gram, &newest, columns, out);
     }
 
-    /// `x += sum_c b_c (newer_c - older_c)` over at most [`GROUP`] terms, element by element, the
-    /// terms in order.
+    /// `x += sum_c b_c (newer_c - older_c)`, element by element, the terms in order.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) {
+        if WIDE {
+            lockstep::add_differences(x, terms);
+            return;
+        }
         for &(difference, b) in terms {
             portable::add_difference(x, difference, b);
         }
