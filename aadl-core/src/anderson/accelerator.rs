@@ -283,12 +283,13 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             (config.safeguard, self.state.unconfirmed)
         {
             // Not `>`: a residual that is NaN or cannot be formed has grown.
-            if !residual.is_some_and(|(_, norm2)| norm2 <= growth * growth * before) {
+            let norm2 = residual.and_then(|(_, norm2)| norm2);
+            if !norm2.is_some_and(|norm2| norm2 <= growth * growth * before) {
                 return self.take_back(x);
             }
         }
         self.state.unconfirmed = None;
-        self.append(config.gram, x, residual.map(|(exponent, _)| exponent));
+        self.append(config.gram, x, residual);
         self.state.since_store = 0;
         bump(&mut self.state.stats.stored, 1);
         Step::Stored
@@ -321,7 +322,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
 
     /// Scale of the residual that `x` makes with the newest iterate and, where an accelerated point
     /// is to be judged by it, its squared norm. None where it begins a chain, or overflows.
-    fn newest_residual(&self, gram: Gram, x: &[T]) -> Option<(i32, f64)> {
+    fn newest_residual(&self, gram: Gram, x: &[T]) -> Option<(i32, Option<f64>)> {
         if self.wants_start() {
             return None;
         }
@@ -332,17 +333,19 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             return None;
         }
         let residual = (difference, T::exponent(bits));
-        let mut norm2 = [0.0];
-        if self.state.unconfirmed.is_some() {
+        let norm2 = self.state.unconfirmed.map(|_| {
+            let mut norm2 = [0.0];
             K::gram_row(gram, residual, &[residual], &mut norm2);
-        }
-        let [norm2] = norm2;
+            let [norm2] = norm2;
+            norm2
+        });
         Some((residual.1, norm2))
     }
 
-    /// Stores `x` and, where it makes a residual of this scale, the row of its inner products.
-    fn append(&mut self, gram: Gram, x: &[T], exponent: Option<i32>) {
-        let Some(exponent) = exponent else {
+    /// Stores `x` and, where it makes a residual, the row of its inner products: with itself, too,
+    /// unless that is known.
+    fn append(&mut self, gram: Gram, x: &[T], residual: Option<(i32, Option<f64>)>) {
+        let Some((exponent, norm2)) = residual else {
             self.begin_chain(x);
             return;
         };
@@ -356,7 +359,11 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         if let Some(place) = self.memory.exponents.get_mut(slot) {
             *place = exponent as i16;
         }
-        let window = self.state.ring.residuals(self.depth);
+        let mut window = self.state.ring.residuals(self.depth);
+        if let Some(norm2) = norm2 {
+            self.gram().set(slot, slot, norm2);
+            window.pop();
+        }
         let (n, depth, stride) = (self.n, self.depth, self.stride);
         let Memory { iterates, gram: matrix, work, exponents, .. } = &mut self.memory;
         let residual = |slot: usize| {
