@@ -49,6 +49,8 @@ pub trait Column: sealed::Sealed + Copy + Default + Debug + Send + Sync + 'stati
     /// What the elements of a vector that is not stored become in inner products with a column.
     type Vector: Column;
 
+    /// The slice itself, for kernels that are made for one format.
+    fn elements(x: &[Self]) -> Elements<'_>;
     /// The element that stands for `x`, given how many units a 1 has.
     fn quantise(x: f32, units: f32) -> Self;
     /// The element as an integer, given how many units a 1 has.
@@ -71,13 +73,29 @@ pub trait Column: sealed::Sealed + Copy + Default + Debug + Send + Sync + 'stati
     }
 }
 
+/// A slice of one of the formats of [`Column`].
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Elements<'a> {
+    /// Of 8-bit integers.
+    I8(&'a [i8]),
+    /// Of 16-bit integers.
+    I16(&'a [i16]),
+    /// Of numbers as they are.
+    F32(&'a [f32]),
+}
+
 macro_rules! integers {
-    ($t:ident) => {
+    ($t:ident, $Format:ident) => {
         impl Column for $t {
             const DIGITS: i32 = $t::BITS as i32 - 1;
             const ZERO: Self = 0;
             type Vector = i16;
 
+            #[inline]
+            fn elements(x: &[Self]) -> Elements<'_> {
+                Elements::$Format(x)
+            }
             #[inline]
             fn quantise(x: f32, units: f32) -> Self {
                 (x * units + ROUNDER).to_bits() as Self
@@ -98,14 +116,18 @@ macro_rules! integers {
     };
 }
 
-integers!(i8);
-integers!(i16);
+integers!(i8, I8);
+integers!(i16, I16);
 
 impl Column for f32 {
     const DIGITS: i32 = EXACT_DIGITS;
     const ZERO: Self = 0.0;
     type Vector = f32;
 
+    #[inline]
+    fn elements(x: &[Self]) -> Elements<'_> {
+        Elements::F32(x)
+    }
     #[inline]
     fn quantise(x: f32, _: f32) -> Self {
         x

@@ -24,7 +24,7 @@ mod dense;
 mod lockstep;
 mod portable;
 
-pub use columns::{Column, Scaled};
+pub use columns::{Column, Elements, Scaled};
 
 use crate::real::Real;
 

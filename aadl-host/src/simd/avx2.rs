@@ -2,7 +2,7 @@
 //! finds these instructions, for want of knowing that the integers are small.
 
 use std::arch::x86_64::{
-    __m256i, _mm256_abs_epi32, _mm256_add_epi64, _mm256_cvttps_epi32, _mm256_extract_epi32,
+    __m256, __m256i, _mm256_abs_epi32, _mm256_add_epi64, _mm256_cvttps_epi32, _mm256_extract_epi32,
     _mm256_extract_epi64, _mm256_max_epu32, _mm256_mul_epi32, _mm256_mul_ps, _mm256_set1_ps,
     _mm256_setr_ps, _mm256_setzero_si256, _mm256_srli_epi64, _mm256_sub_ps,
 };
@@ -134,17 +134,21 @@ fn abreast<const C: usize>(
 #[target_feature(enable = "avx2")]
 #[inline]
 fn integers(newer: &[f32; LANES], older: &[f32; LANES], factor: f32) -> __m256i {
-    let [a, b, c, d, e, f, g, h] = *newer;
-    let newer = _mm256_setr_ps(a, b, c, d, e, f, g, h);
-    let [a, b, c, d, e, f, g, h] = *older;
-    let older = _mm256_setr_ps(a, b, c, d, e, f, g, h);
-    _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_sub_ps(newer, older), _mm256_set1_ps(factor)))
+    let difference = _mm256_sub_ps(load(newer), load(older));
+    _mm256_cvttps_epi32(_mm256_mul_ps(difference, _mm256_set1_ps(factor)))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(super) fn load(x: &[f32; LANES]) -> __m256 {
+    let [a, b, c, d, e, f, g, h] = *x;
+    _mm256_setr_ps(a, b, c, d, e, f, g, h)
 }
 
 /// Adds the products of eight pairs of integers, two to each sum.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn add_products(sums: __m256i, a: __m256i, b: __m256i) -> __m256i {
+pub(super) fn add_products(sums: __m256i, a: __m256i, b: __m256i) -> __m256i {
     let even = _mm256_mul_epi32(a, b);
     let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(a), _mm256_srli_epi64::<32>(b));
     _mm256_add_epi64(_mm256_add_epi64(sums, even), odd)
@@ -152,26 +156,30 @@ fn add_products(sums: __m256i, a: __m256i, b: __m256i) -> __m256i {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn horizontal(sums: __m256i) -> i128 {
+pub(super) fn horizontal(sums: __m256i) -> i128 {
     i128::from(_mm256_extract_epi64::<0>(sums))
         + i128::from(_mm256_extract_epi64::<1>(sums))
         + i128::from(_mm256_extract_epi64::<2>(sums))
         + i128::from(_mm256_extract_epi64::<3>(sums))
 }
 
-/// Whether any of these is too large for an integer of the exact Gram.
+/// Whether any of these is too large for an integer of an exact sum.
+#[target_feature(enable = "avx2")]
+pub(super) fn above(largest: __m256i) -> bool {
+    lanes(largest).iter().any(|lane| lane.cast_unsigned() >> EXACT_DIGITS != 0)
+}
+
 #[target_feature(enable = "avx2")]
 #[inline]
-fn above(largest: __m256i) -> bool {
-    let lanes: [i32; 8] = [
-        _mm256_extract_epi32::<0>(largest),
-        _mm256_extract_epi32::<1>(largest),
-        _mm256_extract_epi32::<2>(largest),
-        _mm256_extract_epi32::<3>(largest),
-        _mm256_extract_epi32::<4>(largest),
-        _mm256_extract_epi32::<5>(largest),
-        _mm256_extract_epi32::<6>(largest),
-        _mm256_extract_epi32::<7>(largest),
-    ];
-    lanes.iter().any(|lane| lane.cast_unsigned() >> EXACT_DIGITS != 0)
+pub(super) fn lanes(x: __m256i) -> [i32; 8] {
+    [
+        _mm256_extract_epi32::<0>(x),
+        _mm256_extract_epi32::<1>(x),
+        _mm256_extract_epi32::<2>(x),
+        _mm256_extract_epi32::<3>(x),
+        _mm256_extract_epi32::<4>(x),
+        _mm256_extract_epi32::<5>(x),
+        _mm256_extract_epi32::<6>(x),
+        _mm256_extract_epi32::<7>(x),
+    ]
 }

@@ -18,6 +18,8 @@ use aadl_core::real::Real;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod columns;
 
 /// The fastest backend of this target, and of whatever CPU the program meets.
 #[cfg(target_arch = "x86_64")]
@@ -95,7 +97,7 @@ clones! {
         newest: Scaled<'_, C>,
         vector: Scaled<'_, f32>,
         out: &mut [[f32; 2]]
-    ) = Portable;
+    ) = columns;
     fn column_norm2<C: Column>(column: Scaled<'_, C>) -> f32 = Portable;
     fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) = Portable;
     fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) = Portable;
