@@ -78,12 +78,15 @@ fn padded<'a, T: Copy + Default, const LANES: usize>(
 
 /// A chunk of a column of 8 or 16 bits, in 16.
 #[target_feature(enable = "avx2")]
-fn narrow<'a, C: Column>(x: &'a [C], index: usize, room: &'a mut [i16; CHUNK]) -> &'a [[i16; 16]] {
+fn narrow<'a, C: Column>(
+    x: &'a [C],
+    index: usize,
+    (room, bytes): (&'a mut [i16; CHUNK], &mut [i8; CHUNK]),
+) -> &'a [[i16; 16]] {
     match C::elements(x) {
         Elements::I16(x) => padded(x, index, room),
         Elements::I8(x) => {
-            let mut bytes = [0; CHUNK];
-            let bytes: &[[i8; 16]] = padded(x, index, &mut bytes);
+            let bytes: &[[i8; 16]] = padded(x, index, bytes);
             for (to, from) in room.iter_mut().zip(bytes.as_flattened()) {
                 *to = i16::from(*from);
             }
@@ -105,22 +108,21 @@ fn narrow_dots<C: Column>(
     let mut sums = [[0i128; 2]; GROUP];
     let mut lanes = [[[_mm256_setzero_si256(); 2]; 2]; GROUP];
     let chunks = vector.elements.len().div_ceil(CHUNK);
+    let (mut singles, mut bytes) = ([0.0; CHUNK], [0; CHUNK]);
+    let [mut integers, mut newest_room, mut room] = [[0; CHUNK]; 3];
     for index in 0..chunks {
-        let (mut room, mut integers) = ([0.0; CHUNK], [0; CHUNK]);
-        let numbers: &[[f32; 16]] = padded(vector.elements, index, &mut room);
+        let numbers: &[[f32; 16]] = padded(vector.elements, index, &mut singles);
         for (to, from) in integers.iter_mut().zip(numbers.as_flattened()) {
             *to = i16::quantise(*from, units);
         }
         let integers = &integers.as_chunks::<16>().0[..numbers.len()];
-        let mut room = [0; CHUNK];
-        let newest = narrow(newest.elements, index, &mut room);
+        let newest = narrow(newest.elements, index, (&mut newest_room, &mut bytes));
         let least = |x: &[[i16; 16]]| x.as_flattened().iter().fold(0, |least, x| (*x).min(least));
         if least(integers) == i16::MIN || least(newest) == i16::MIN {
             return false;
         }
         for (column, lanes) in columns.iter().zip(&mut lanes) {
-            let mut room = [0; CHUNK];
-            let column = narrow(column.elements, index, &mut room);
+            let column = narrow(column.elements, index, (&mut room, &mut bytes));
             let [mut first, mut second] = *lanes;
             for (c, (n, v)) in column.iter().zip(newest.iter().zip(integers)) {
                 let c = load16(c);
@@ -185,12 +187,11 @@ fn single_dots<C: Column>(
     let mut lanes = [[_mm256_setzero_si256(); 2]; GROUP];
     let mut largest = _mm256_setzero_si256();
     let chunks = vector.elements.len().div_ceil(CHUNK);
+    let mut pairs = [[_mm256_setzero_si256(); 2]; CHUNK / 8];
+    let [mut room, mut newest_room, mut vector_room] = [[0.0; CHUNK]; 3];
     for index in 0..chunks {
-        let mut pairs = [[_mm256_setzero_si256(); 2]; CHUNK / 8];
-        let mut rooms = [[0.0; CHUNK]; 2];
-        let [room, other] = &mut rooms;
-        let newest_chunk = padded(single(newest.elements), index, room);
-        let vector_chunk = padded(vector.elements, index, other);
+        let newest_chunk = padded(single(newest.elements), index, &mut newest_room);
+        let vector_chunk = padded(vector.elements, index, &mut vector_room);
         let units = [C::units(newest.exponent), C::Vector::units(vector.exponent)];
         for (pair, (n, v)) in pairs.iter_mut().zip(newest_chunk.iter().zip(vector_chunk)) {
             *pair = [integers(n, units[0]), integers(v, units[1])];
@@ -198,7 +199,6 @@ fn single_dots<C: Column>(
             largest = _mm256_max_epu32(largest, _mm256_abs_epi32(pair[1]));
         }
         for (column, lanes) in columns.iter().zip(&mut lanes) {
-            let mut room = [0.0; CHUNK];
             let elements = padded(single(column.elements), index, &mut room);
             let units = C::units(column.exponent);
             let [mut first, mut second] = *lanes;

@@ -1,0 +1,163 @@
+//! Steps on long vectors beside the limit that memory sets: `cargo bench -p aadl-bench --bench limit`.
+//!
+//! What is compared runs in turn, round after round, so that whatever else the machine does slows
+//! all of it alike; a figure is the least of all rounds. Arguments that are numbers replace the sizes.
+//!
+//! An accelerated step must read its history twice: for the products and for the combination. The
+//! bound is the time that reading as many bytes takes, measured here: `2 M N` float32, by a kernel
+//! that does nothing but find the largest magnitude.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use aadl_core::anderson::{Config, Safeguard, Step};
+use aadl_core::kernels::{Column, Gram, Kernels, Portable};
+use aadl_core::multisecant::{self, Told};
+use aadl_core::random::Random;
+use aadl_host::owned::{AndersonVec, MultisecantVec};
+use aadl_host::simd::Fastest;
+
+const SIZES: [usize; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+/// Iterates of the history.
+const DEPTH: usize = 11;
+/// Pairs of the engine without a learning rate.
+const PAIRS: usize = 10;
+/// Vectors of the stream that steps take turns with: a prime, so that the same differences do not
+/// come back in the same slots.
+const STREAM: usize = 7;
+/// Of one size, how long the rounds go on, and how many there are at least.
+const TIME: Duration = Duration::from_secs(4);
+const ROUNDS: usize = 15;
+
+/// Does its work once and tells how long that took.
+type Work<'a> = Box<dyn FnMut() -> Duration + 'a>;
+
+/// The shortest time of each, of rounds in which each comes once.
+fn alternate<const N: usize>(mut work: [Work<'_>; N]) -> [f64; N] {
+    let mut least = [f64::INFINITY; N];
+    let start = Instant::now();
+    let mut rounds = 0;
+    while rounds < ROUNDS || start.elapsed() < TIME {
+        for (least, work) in least.iter_mut().zip(&mut work) {
+            *least = least.min(work().as_secs_f64());
+        }
+        rounds += 1;
+    }
+    least
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> Duration {
+    let start = Instant::now();
+    black_box(work());
+    start.elapsed()
+}
+
+fn stream(n: usize) -> Vec<Vec<f32>> {
+    let mut random = Random::new(1);
+    (0..STREAM).map(|_| (0..n).map(|_| random.uniform::<f32>() - 0.5).collect()).collect()
+}
+
+/// Every step accelerates, on a full history of random iterates.
+fn step<'a, K: Kernels + 'a>(gram: Gram, stream: &'a [Vec<f32>]) -> Work<'a> {
+    let n = stream[0].len();
+    let config = Config { gram, frequency: 1, safeguard: Safeguard::None, ..Config::DEFAULT };
+    let mut owner = AndersonVec::<f32, K>::new(n, DEPTH).expect("the depth is in range");
+    let (mut x, mut iterates) = (vec![0.0; n], stream.iter().cycle());
+    let mut advance = move || {
+        if let Some(iterate) = iterates.next() {
+            x.copy_from_slice(iterate);
+        }
+        let mut step = Ok(Step::Waited);
+        let time = timed(|| step = owner.view().step(&config, &mut x));
+        (step, time)
+    };
+    for _ in 0..2 * DEPTH {
+        advance().0.expect("the iterates are finite");
+    }
+    assert!(matches!(advance().0, Ok(Step::Accelerated { .. })), "nothing to measure");
+    Box::new(move || advance().1)
+}
+
+/// Reads `columns` vectors twice.
+fn read<'a>(n: usize, columns: usize) -> Work<'a> {
+    let memory = vec![1.0f32; n * columns];
+    Box::new(move || timed(|| [(); 2].map(|()| Fastest::max_magnitude(black_box(&memory)))))
+}
+
+/// Every point is accepted; a step is a `tell` and an `ask`.
+fn engine<'a, C: Column, K: Kernels + 'a>(stream: &'a [Vec<f32>]) -> Work<'a> {
+    let n = stream[0].len();
+    let config = multisecant::Config::DEFAULT;
+    let mut owner = MultisecantVec::<C, K>::new(n, PAIRS).expect("the depth is in range");
+    let (mut x, mut gradient, mut gradients) = (vec![0.0; n], vec![0.0; n], stream.iter().cycle());
+    let mut loss = 0.0;
+    let mut advance = move || {
+        if let Some(next) = gradients.next() {
+            gradient.copy_from_slice(next);
+        }
+        loss -= 1.0;
+        let mut told = Ok(Told::Started);
+        let time = timed(|| {
+            told = owner.view().tell(&config, &mut x, loss, &mut gradient);
+            owner.view().ask(&config, &mut x)
+        });
+        (told, time)
+    };
+    for _ in 0..2 * PAIRS {
+        advance().0.expect("all is finite");
+    }
+    assert_eq!(advance().0, Ok(Told::Accepted), "nothing to measure");
+    Box::new(move || advance().1)
+}
+
+fn main() {
+    let sizes: Vec<usize> = std::env::args().filter_map(|size| size.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { SIZES.to_vec() } else { sizes };
+    println!("accelerated step, M = {DEPTH}, microseconds\n");
+    println!(
+        "{:>9} {:>7} {:>9} {:>9} {:>9} {:>9} {:>12}",
+        "N", "GB/s", "bound", "exact", "wide", "portable", "bound/exact"
+    );
+    for n in &sizes {
+        let stream = stream(*n);
+        let [bound, exact, wide, portable] = alternate([
+            read(*n, DEPTH),
+            step::<Fastest>(Gram::Exact, &stream),
+            step::<Fastest>(Gram::Wide, &stream),
+            step::<Portable>(Gram::Exact, &stream),
+        ]);
+        let rate = (2 * DEPTH * n * size_of::<f32>()) as f64 / bound * 1e-9;
+        println!(
+            "{n:>9} {rate:>7.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>12.2}",
+            1e6 * bound,
+            1e6 * exact,
+            1e6 * wide,
+            1e6 * portable,
+            bound / exact
+        );
+    }
+    println!("\nstep without a learning rate, M = {PAIRS}, microseconds\n");
+    println!(
+        "{:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "N", "f32 bound", "f32", "i16", "i8", "portable", "i16/f32"
+    );
+    for n in &sizes {
+        let stream = stream(*n);
+        let [bound, single, half, quarter, portable] = alternate([
+            read(*n, 2 * PAIRS),
+            engine::<f32, Fastest>(&stream),
+            engine::<i16, Fastest>(&stream),
+            engine::<i8, Fastest>(&stream),
+            engine::<i16, Portable>(&stream),
+        ]);
+        println!(
+            "{n:>9} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.2}",
+            1e6 * bound,
+            1e6 * single,
+            1e6 * half,
+            1e6 * quarter,
+            1e6 * portable,
+            half / single
+        );
+    }
+}
