@@ -15,26 +15,36 @@
 //! lies across results (outputs, samples or inputs), so that vector units serve many accumulators
 //! at once, and no sum is split.
 
-use super::WIDE;
+use super::{Kernels, WIDE};
 use crate::real::Real;
 
-/// Outputs (or samples, in [`backward_input`]) of a tile.
+/// Outputs (or samples, in [`backward_input`]) of a tile; twice as many outputs in [`forward`], where
+/// registers are of 32 bytes.
 const ROWS: usize = 4;
 /// Samples of a tile of [`forward`].
 const SAMPLES: usize = if WIDE { 8 } else { 1 };
 /// Terms of a tile of the backward products. More than one saves loads and stores of a batch's
 /// results, some 15 % of its time on a Cortex-M4F, for 1.3 KiB of code.
 const TERMS: usize = if WIDE { 4 } else { 1 };
-/// Inputs of a tile of the backward products. With more than 16 sums in a tile, compilers for
-/// x86-64's baseline keep them in memory, unvectorised: 3 instead of 10 to 13 products a
-/// nanosecond.
+/// Inputs of a tile of the backward products; twice as many where registers are of 32 bytes. With more
+/// than 16 sums in a tile, compilers for x86-64's baseline keep them in memory, unvectorised: 3 instead
+/// of 10 to 13 products a nanosecond.
 const COLUMNS: usize = if WIDE { 4 } else { 8 };
+/// Whether registers are of 32 bytes at least.
+const fn large<K: Kernels + ?Sized>() -> bool {
+    WIDE && K::REGISTER >= 32
+}
 /// Inputs that [`forward`] takes at a time, so that weights can be turned in registers; more where
 /// there is nothing to turn and the loop costs.
 const DEPTH: usize = if WIDE { 4 } else { 8 };
 
 #[cfg_attr(target_pointer_width = "64", inline(always))]
-pub(super) fn forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) {
+pub(super) fn forward<K: Kernels + ?Sized, T: Real>(
+    weights: &[T],
+    bias: &[T],
+    inputs: &[T],
+    outputs: &mut [T],
+) {
     let layer = Layer { weights, bias, inputs: columns(weights, bias.len()), outputs: bias.len() };
     if layer.inputs == 0 {
         return;
@@ -43,10 +53,14 @@ pub(super) fn forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs:
         (layer.inputs.saturating_mul(SAMPLES), layer.outputs.saturating_mul(SAMPLES));
     for (x, y) in inputs.chunks(block_in).zip(outputs.chunks_mut(block_out)) {
         if SAMPLES > 1 && x.len() == block_in && y.len() == block_out {
-            layer.forward::<SAMPLES>(x, y);
+            if large::<K>() {
+                layer.forward::<{ 2 * ROWS }, SAMPLES>(x, y);
+            } else {
+                layer.forward::<ROWS, SAMPLES>(x, y);
+            }
         } else {
             for (x, y) in x.chunks(layer.inputs).zip(y.chunks_mut(layer.outputs)) {
-                layer.forward::<1>(x, y);
+                layer.forward::<ROWS, 1>(x, y);
             }
         }
     }
@@ -68,20 +82,20 @@ struct Layer<'a, T> {
 }
 
 impl<T: Real> Layer<'_, T> {
-    /// All outputs of `S` samples.
+    /// All outputs of `S` samples, `O` at a time.
     #[inline(always)]
-    fn forward<const S: usize>(&self, x: &[T], y: &mut [T]) {
-        let rows = self.inputs.saturating_mul(ROWS);
+    fn forward<const O: usize, const S: usize>(&self, x: &[T], y: &mut [T]) {
+        let rows = self.inputs.saturating_mul(O);
         let mut first = 0;
-        for (w, b) in self.weights.chunks(rows).zip(self.bias.chunks(ROWS)) {
-            if let Some(b) = b.first_chunk::<ROWS>() {
-                self.forward_tile::<ROWS, S>(w, *b, x, y, first);
+        for (w, b) in self.weights.chunks(rows).zip(self.bias.chunks(O)) {
+            if let Some(b) = b.first_chunk::<O>() {
+                self.forward_tile::<O, S>(w, *b, x, y, first);
             } else {
                 for (o, (w, b)) in w.chunks(self.inputs).zip(b).enumerate() {
                     self.forward_tile::<1, S>(w, [*b], x, y, first + o);
                 }
             }
-            first += ROWS;
+            first += O;
         }
     }
 
@@ -134,7 +148,7 @@ impl<T: Real> Layer<'_, T> {
 }
 
 #[cfg_attr(target_pointer_width = "64", inline(always))]
-pub(super) fn backward_input<T: Real>(
+pub(super) fn backward_input<K: Kernels + ?Sized, T: Real>(
     weights: &[T],
     outputs: usize,
     delta: &[T],
@@ -145,12 +159,12 @@ pub(super) fn backward_input<T: Real>(
     let (upstream, rest) = upstream.split_at_mut(upstream.len().min(samples * inputs));
     rest.fill(T::ZERO);
     let factors = Factors { values: delta, result: outputs, term: 1 };
-    accumulate(upstream, weights, inputs, factors, true);
+    accumulate::<K, T>(upstream, weights, inputs, factors, true);
 }
 
 /// `from_zero`: nothing is added to what `weights` and `bias` hold.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
-pub(super) fn backward_weights<T: Real>(
+pub(super) fn backward_weights<K: Kernels + ?Sized, T: Real>(
     delta: &[T],
     inputs: &[T],
     weights: &mut [T],
@@ -170,7 +184,7 @@ pub(super) fn backward_weights<T: Real>(
     let samples = delta.len().checked_div(outputs).unwrap_or(0);
     let inputs = inputs.get(..samples * columns).unwrap_or(inputs);
     let factors = Factors { values: delta, result: 1, term: outputs };
-    accumulate(weights, inputs, columns, factors, from_zero);
+    accumulate::<K, T>(weights, inputs, columns, factors, from_zero);
 }
 
 /// The factors of [`accumulate`]: from one result to the next, and from one term to the next.
@@ -201,7 +215,7 @@ impl<'a, T: Real> Factors<'a, T> {
 /// `results[r] += sum_k factors[r][k] terms[k]`, or `= ` that sum from zero, all of them rows of
 /// `width`, `k` ascending.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
-fn accumulate<T: Real>(
+fn accumulate<K: Kernels + ?Sized, T: Real>(
     results: &mut [T],
     terms: &[T],
     width: usize,
@@ -218,19 +232,25 @@ fn accumulate<T: Real>(
     for (b, results) in results.chunks_mut(block).enumerate() {
         if results.len() == block {
             let factors = factors.from(b * ROWS, 0);
-            accumulate_rows::<T, ROWS>(results, terms, width, factors, from_zero);
+            if large::<K>() {
+                accumulate_rows::<T, ROWS, { 2 * COLUMNS }>(
+                    results, terms, width, factors, from_zero,
+                );
+            } else {
+                accumulate_rows::<T, ROWS, COLUMNS>(results, terms, width, factors, from_zero);
+            }
         } else {
             for (r, results) in results.chunks_mut(width).enumerate() {
                 let factors = factors.from(b * ROWS + r, 0);
-                accumulate_rows::<T, 1>(results, terms, width, factors, from_zero);
+                accumulate_rows::<T, 1, COLUMNS>(results, terms, width, factors, from_zero);
             }
         }
     }
 }
 
-/// [`accumulate`] of `R` results.
+/// [`accumulate`] of `R` results, `C` columns at a time.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
-fn accumulate_rows<T: Real, const R: usize>(
+fn accumulate_rows<T: Real, const R: usize, const C: usize>(
     results: &mut [T],
     terms: &[T],
     width: usize,
@@ -242,11 +262,11 @@ fn accumulate_rows<T: Real, const R: usize>(
     for (b, terms) in terms.chunks(block).enumerate() {
         if terms.len() == block {
             let factors = factors.from(0, b * TERMS).block();
-            tile::<T, R, TERMS>(results, terms, width, factors, from_zero);
+            tile::<T, R, TERMS, C>(results, terms, width, factors, from_zero);
         } else {
             for (k, terms) in terms.chunks(width).enumerate() {
                 let factors = factors.from(0, b * TERMS + k).block();
-                tile::<T, R, 1>(results, terms, width, factors, core::mem::take(&mut from_zero));
+                tile::<T, R, 1, C>(results, terms, width, factors, core::mem::take(&mut from_zero));
             }
         }
         from_zero = false;
@@ -255,7 +275,7 @@ fn accumulate_rows<T: Real, const R: usize>(
 
 /// [`accumulate`] of `R` results and `K` terms.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
-fn tile<T: Real, const R: usize, const K: usize>(
+fn tile<T: Real, const R: usize, const K: usize, const C: usize>(
     results: &mut [T],
     terms: &[T],
     width: usize,
@@ -267,13 +287,13 @@ fn tile<T: Real, const R: usize, const K: usize>(
     else {
         return;
     };
-    let mut results = results.map(<[T]>::as_chunks_mut::<COLUMNS>);
-    let terms = terms.map(<[T]>::as_chunks::<COLUMNS>);
-    for i in 0..width / COLUMNS {
-        let terms = terms.map(|(term, _)| term.get(i).copied().unwrap_or_default());
+    let mut results = results.map(<[T]>::as_chunks_mut::<C>);
+    let terms = terms.map(<[T]>::as_chunks::<C>);
+    for i in 0..width / C {
+        let terms = terms.map(|(term, _)| term.get(i).copied().unwrap_or([T::ZERO; C]));
         for (r, (result, _)) in results.iter_mut().enumerate() {
             let Some(result) = result.get_mut(i) else { continue };
-            let mut sums = if from_zero { [T::ZERO; COLUMNS] } else { *result };
+            let mut sums = if from_zero { [T::ZERO; C] } else { *result };
             for (factors, term) in factors.iter().zip(&terms) {
                 for (sum, x) in sums.iter_mut().zip(term) {
                     *sum += factors[r] * *x;
@@ -282,7 +302,7 @@ fn tile<T: Real, const R: usize, const K: usize>(
             *result = sums;
         }
     }
-    for i in 0..width % COLUMNS {
+    for i in 0..width % C {
         for (r, (_, result)) in results.iter_mut().enumerate() {
             let Some(result) = result.get_mut(i) else { continue };
             let mut sum = if from_zero { T::ZERO } else { *result };

@@ -89,6 +89,9 @@ pub enum Gram {
 /// assert_eq!(Portable::dot(&[1.0f32, 2.0], &[3.0, 4.0]), 11.0);
 /// ```
 pub trait Kernels {
+    /// Bytes of a vector register. Chooses the shapes of tiles, which change speed only.
+    const REGISTER: usize = 16;
+
     /// `sum_i a_i b_i`, in `T`.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn dot<T: Real>(a: &[T], b: &[T]) -> T {
@@ -225,7 +228,7 @@ pub trait Kernels {
     /// ```
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) {
-        dense::forward(weights, bias, inputs, outputs);
+        dense::forward::<Self, T>(weights, bias, inputs, outputs);
     }
 
     /// The gradient with respect to a dense layer's inputs: `upstream[s][i] = sum_o delta[s][o]
@@ -237,7 +240,7 @@ pub trait Kernels {
         delta: &[T],
         upstream: &mut [T],
     ) {
-        dense::backward_input(weights, outputs, delta, upstream);
+        dense::backward_input::<Self, T>(weights, outputs, delta, upstream);
     }
 
     /// The gradient with respect to a dense layer's parameters, added to what is there:
@@ -250,7 +253,7 @@ pub trait Kernels {
         weights: &mut [T],
         bias: &mut [T],
     ) {
-        dense::backward_weights(delta, inputs, weights, bias, false);
+        dense::backward_weights::<Self, T>(delta, inputs, weights, bias, false);
     }
 
     /// [`Kernels::dense_backward_weights`] added to zero: what `weights` and `bias` hold before does
@@ -262,7 +265,7 @@ pub trait Kernels {
         weights: &mut [T],
         bias: &mut [T],
     ) {
-        dense::backward_weights(delta, inputs, weights, bias, true);
+        dense::backward_weights::<Self, T>(delta, inputs, weights, bias, true);
     }
 }
 

@@ -48,8 +48,17 @@ impl Avx2 {
     }
 }
 
+/// The portable bodies with tiles for the registers of AVX2.
+#[cfg(target_arch = "x86_64")]
+struct Body;
+
+#[cfg(target_arch = "x86_64")]
+impl Kernels for Body {
+    const REGISTER: usize = 32;
+}
+
 /// Implements each kernel by a function that may use AVX2, or by that of [`Portable`] where the CPU
-/// has none. Where the function is [`Portable`]'s, too, it is inlined into the clone, and so becomes
+/// has none. A function of [`Body`] is inlined into the clone, and so becomes
 /// code for the registers that the clone is allowed.
 #[cfg(target_arch = "x86_64")]
 macro_rules! clones {
@@ -57,7 +66,9 @@ macro_rules! clones {
         fn $name:ident<$T:ident: $Bound:ident>($($argument:ident: $type:ty),*) $(-> $Out:ty)?
             = $module:ident;
     )*) => {
-        impl Kernels for Avx2 {$(
+        impl Kernels for Avx2 {
+            const REGISTER: usize = Body::REGISTER;
+        $(
             #[inline]
             fn $name<$T: $Bound>($($argument: $type),*) $(-> $Out)? {
                 #[target_feature(enable = "avx2")]
@@ -78,45 +89,45 @@ macro_rules! clones {
 
 #[cfg(target_arch = "x86_64")]
 clones! {
-    fn dot<T: Real>(a: &[T], b: &[T]) -> T = Portable;
-    fn dot_wide<T: Real>(a: &[T], b: &[T]) -> f64 = Portable;
-    fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]) = Portable;
-    fn all_finite<T: Real>(x: &[T]) -> bool = Portable;
-    fn max_magnitude<T: Real>(x: &[T]) -> T::Bits = Portable;
-    fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits = Portable;
+    fn dot<T: Real>(a: &[T], b: &[T]) -> T = Body;
+    fn dot_wide<T: Real>(a: &[T], b: &[T]) -> f64 = Body;
+    fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]) = Body;
+    fn all_finite<T: Real>(x: &[T]) -> bool = Body;
+    fn max_magnitude<T: Real>(x: &[T]) -> T::Bits = Body;
+    fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits = Body;
     fn gram_row<T: Real>(
         gram: Gram,
         newest: (Difference<'_, T>, i32),
         columns: &[(Difference<'_, T>, i32)],
         out: &mut [f64]
     ) = avx2;
-    fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) = Portable;
-    fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) = Portable;
+    fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) = Body;
+    fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) = Body;
     fn column_dots<C: Column>(
         columns: &[Scaled<'_, C>],
         newest: Scaled<'_, C>,
         vector: Scaled<'_, f32>,
         out: &mut [[f32; 2]]
     ) = columns;
-    fn column_norm2<C: Column>(column: Scaled<'_, C>) -> f32 = Portable;
-    fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) = Portable;
-    fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) = Portable;
+    fn column_norm2<C: Column>(column: Scaled<'_, C>) -> f32 = Body;
+    fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) = Body;
+    fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) = Body;
     fn dense_backward_input<T: Real>(
         weights: &[T],
         outputs: usize,
         delta: &[T],
         upstream: &mut [T]
-    ) = Portable;
+    ) = Body;
     fn dense_backward_weights<T: Real>(
         delta: &[T],
         inputs: &[T],
         weights: &mut [T],
         bias: &mut [T]
-    ) = Portable;
+    ) = Body;
     fn dense_backward_weights_from_zero<T: Real>(
         delta: &[T],
         inputs: &[T],
         weights: &mut [T],
         bias: &mut [T]
-    ) = Portable;
+    ) = Body;
 }

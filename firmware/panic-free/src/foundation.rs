@@ -29,6 +29,7 @@ pub(crate) fn real<T: Real>() {
     keep(<T as Real>::from_f64(unknown()));
     keep(Real::to_f64(unknown::<T>()));
     keep(Real::truncate(unknown::<T>()));
+    keep(<T as Real>::single(unknown()));
     keep(Real::abs(unknown::<T>()));
     keep(Real::is_finite(unknown::<T>()));
     keep(Real::magnitude_bits(unknown::<T>()));

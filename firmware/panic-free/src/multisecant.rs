@@ -45,6 +45,7 @@ fn settings() {
 
 #[inline(never)]
 fn column<C: Column>() {
+    keep(<C as Column>::elements(unknown()));
     keep(<C as Column>::quantise(unknown(), unknown()));
     keep(<C as Column>::integer(unknown(), unknown()));
     keep(<C as Column>::value(unknown()));
