@@ -158,9 +158,16 @@ pub(super) fn gram_row<T: Real>(
     columns: &[Column<'_, T>],
     out: &mut [f64],
 ) {
-    let columns = cut(columns, GROUP);
     match gram {
-        Gram::Exact if T::DIGITS as i32 <= EXACT_DIGITS => exact(newest, columns, out),
+        Gram::Exact if T::DIGITS as i32 <= EXACT_DIGITS => {
+            if !WIDE {
+                exact(newest, cut(columns, GROUP), out);
+                return;
+            }
+            for (columns, out) in columns.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
+                exact(newest, columns, out);
+            }
+        }
         _ => {
             for ((column, _), out) in columns.iter().zip(out) {
                 *out = wide(newest.0, *column);
