@@ -19,6 +19,7 @@ pub mod owned;
 pub mod report;
 #[allow(unsafe_code)]
 pub mod simd;
+pub mod threads;
 pub mod train;
 pub mod verify;
 

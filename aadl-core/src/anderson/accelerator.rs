@@ -27,7 +27,7 @@ use crate::anderson::{
 };
 use crate::error::{Error, check_at_least, check_length};
 use crate::history::{MAX_DEPTH, Slots, preceding};
-use crate::kernels::{Difference, Gram, Kernels, Portable, TOGETHER, copy};
+use crate::kernels::{Difference, Gram, Kernels, Portable, TOGETHER};
 use crate::least_squares::gram::GramMatrix;
 use crate::real::Real;
 
@@ -315,7 +315,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         state.since_store = 0;
         let reason = state.stats.reject(Reason::ResidualGrew);
         if let Some(newest) = self.state.ring.slot(self.depth, 0) {
-            copy(x, self.iterate(newest));
+            K::copy(x, self.iterate(newest));
         }
         reason
     }
@@ -445,7 +445,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         let x = params.get_mut(range).unwrap_or_default();
         if let Some(reason) = reason {
             if let Some(newest) = self.state.ring.slot(self.depth, 0) {
-                copy(x, self.iterate(newest));
+                K::copy(x, self.iterate(newest));
             }
             return self.state.stats.reject(reason);
         }
@@ -533,7 +533,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
 
     fn store(&mut self, slot: usize, x: &[T]) {
         let start = slot * self.stride;
-        copy(self.memory.iterates.get_mut(start..start + self.n).unwrap_or_default(), x);
+        K::copy(self.memory.iterates.get_mut(start..start + self.n).unwrap_or_default(), x);
     }
 }
 

@@ -148,7 +148,8 @@ pub trait Kernels {
     ///
     /// [`Gram::Exact`], of float32: with `e` the scale, each element becomes the integer
     /// `trunc(f * 2^(23 - e))`, below `2^24`; the integer products are summed exactly, the sum is
-    /// rounded once to float64 and multiplied by `2^(e + e' - 46)`.
+    /// rounded once to float64 and multiplied by `2^(e + e' - 46)`. Of elements that are not finite, or
+    /// beyond their scale, nothing is promised.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn gram_row<T: Real>(
         gram: Gram,
@@ -157,6 +158,32 @@ pub trait Kernels {
         out: &mut [f64],
     ) {
         portable::gram_row(gram, &newest, columns, out);
+    }
+
+    /// Adds to `sums` the sums of integer products that [`Gram::Exact`] would round, of float32: those
+    /// of pieces of vectors, with the scales of the whole, add up to those of the whole. Every element
+    /// must be below `2^(e + 1)`.
+    ///
+    /// ```
+    /// use aadl_core::kernels::{Difference, Kernels, Portable};
+    /// let residual = (Difference { newer: &[1.0f32, -0.5], older: &[0.0; 2] }, 0);
+    /// let mut sums = [0];
+    /// Portable::exact_sums(residual, &[residual], &mut sums);
+    /// assert_eq!(sums, [(1 << 46) + (1 << 44)]); // in units of 2^-46
+    /// ```
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn exact_sums<T: Real>(
+        newest: (Difference<'_, T>, i32),
+        columns: &[(Difference<'_, T>, i32)],
+        sums: &mut [i128],
+    ) {
+        portable::add_exact_sums(&newest, columns, sums);
+    }
+
+    /// `to = from`.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn copy<T: Real>(to: &mut [T], from: &[T]) {
+        copy(to, from);
     }
 
     /// `x += sum_c b_c (newer_c - older_c)`, element by element, the terms in order.

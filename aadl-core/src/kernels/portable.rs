@@ -211,29 +211,8 @@ type Column<'a, T> = (Difference<'a, T>, i32);
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 fn exact<T: Real>(newest: &Column<'_, T>, columns: &[Column<'_, T>], out: &mut [f64]) {
-    let length = |(d, _): &Column<'_, T>| d.newer.len().min(d.older.len());
-    let (mut n, mut smallest) = (length(newest), newest.1);
     let mut sums = [(T::ZERO, 0); GROUP];
-    for (column, sum) in columns.iter().zip(&mut sums) {
-        n = n.min(length(column));
-        smallest = smallest.min(column.1);
-        sum.0 = Scale::new(column.1).first;
-    }
-    let simple = Scale::<T>::new(smallest).second.is_none();
-    for start in (0..n).step_by(FOLD) {
-        let end = n.min(start + FOLD);
-        let whole = if simple { end / CHUNK } else { start / CHUNK };
-        for index in start / CHUNK..whole {
-            whole_chunk(newest, columns, index, &mut sums);
-        }
-        for start in (whole * CHUNK..end).step_by(CHUNK) {
-            part_of_chunk(newest, columns, &(start..end.min(start + CHUNK)), &mut sums);
-        }
-        // After the last ones, too: only so are both parts of at most 53 bits.
-        if n > FOLD {
-            fold(&mut sums, out, start == 0);
-        }
-    }
+    let n = exact_sums(newest, columns, out, &mut sums);
     for (((_, exponent), (_, sum)), out) in columns.iter().zip(&sums).zip(out) {
         let mut total = *sum as f64;
         if n > FOLD {
@@ -243,6 +222,57 @@ fn exact<T: Real>(newest: &Column<'_, T>, columns: &[Column<'_, T>], out: &mut [
         let exponent = newest.1.wrapping_add(*exponent);
         *out = scaled(total, exponent.wrapping_sub(2 * (EXACT_DIGITS - 1)));
     }
+}
+
+/// [`super::Kernels::exact_sums`].
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+pub(super) fn add_exact_sums<T: Real>(
+    newest: &Column<'_, T>,
+    columns: &[Column<'_, T>],
+    sums: &mut [i128],
+) {
+    for (columns, totals) in columns.chunks(GROUP).zip(sums.chunks_mut(GROUP)) {
+        let (mut high, mut low) = ([0.0; GROUP], [(T::ZERO, 0); GROUP]);
+        let n = exact_sums(newest, columns, &mut high, &mut low);
+        for (total, (high, (_, low))) in totals.iter_mut().zip(high.iter().zip(low)) {
+            let high = if n > FOLD { *high as i128 } else { 0 };
+            *total += (high << FOLDED) + i128::from(low);
+        }
+    }
+}
+
+/// Sums of the products of integers: `sums`, and where there are more than [`FOLD`], `2^FOLDED` times
+/// `out` more. Returns how many they are.
+#[inline(always)]
+fn exact_sums<T: Real>(
+    newest: &Column<'_, T>,
+    columns: &[Column<'_, T>],
+    out: &mut [f64],
+    sums: &mut [(T, i64); GROUP],
+) -> usize {
+    let length = |(d, _): &Column<'_, T>| d.newer.len().min(d.older.len());
+    let (mut n, mut smallest) = (length(newest), newest.1);
+    for (column, sum) in columns.iter().zip(&mut *sums) {
+        n = n.min(length(column));
+        smallest = smallest.min(column.1);
+        sum.0 = Scale::new(column.1).first;
+    }
+    let simple = Scale::<T>::new(smallest).second.is_none();
+    for start in (0..n).step_by(FOLD) {
+        let end = n.min(start + FOLD);
+        let whole = if simple { end / CHUNK } else { start / CHUNK };
+        for index in start / CHUNK..whole {
+            whole_chunk(newest, columns, index, sums);
+        }
+        for start in (whole * CHUNK..end).step_by(CHUNK) {
+            part_of_chunk(newest, columns, &(start..end.min(start + CHUNK)), sums);
+        }
+        // After the last ones, too: only so are both parts of at most 53 bits.
+        if n > FOLD {
+            fold(sums, out, start == 0);
+        }
+    }
+    n
 }
 
 /// Moves what each sum has above `2^FOLDED` to `out`; both stay exact. Not inlined, for the stack of

@@ -49,30 +49,65 @@ fn exact_row<T: Real>(
 ) -> bool {
     let Some(newest) = single(newest) else { return false };
     columns.chunks(ABREAST).zip(out.chunks_mut(ABREAST)).all(|(columns, out)| {
-        let mut group = [newest; ABREAST];
-        for (place, column) in group.iter_mut().zip(columns) {
-            *place = single(*column).unwrap_or(newest);
+        let mut sums = [0; ABREAST];
+        if !group_sums(newest, columns, &mut sums) {
+            return false;
         }
-        let [a, b, c, d, e, f, g, h] = group;
-        match columns.len() {
-            1 => abreast(newest, [a], out),
-            2 => abreast(newest, [a, b], out),
-            3 => abreast(newest, [a, b, c], out),
-            4 => abreast(newest, [a, b, c, d], out),
-            5 => abreast(newest, [a, b, c, d, e], out),
-            6 => abreast(newest, [a, b, c, d, e, f], out),
-            7 => abreast(newest, [a, b, c, d, e, f, g], out),
-            _ => abreast(newest, [a, b, c, d, e, f, g, h], out),
+        for ((column, sum), out) in columns.iter().zip(sums).zip(out) {
+            let exponent = newest.1 + column.1 - 2 * (EXACT_DIGITS - 1);
+            *out = sum as f64 * f64::power_of_two(exponent);
         }
+        true
     })
 }
 
-/// [`exact_row`] of `C` columns in one pass.
+/// [`Kernels::exact_sums`].
+#[target_feature(enable = "avx2")]
+pub(super) fn exact_sums<T: Real>(
+    newest: Residual<'_, T>,
+    columns: &[Residual<'_, T>],
+    sums: &mut [i128],
+) {
+    for (columns, sums) in columns.chunks(ABREAST).zip(sums.chunks_mut(ABREAST)) {
+        let mut found = [0; ABREAST];
+        if single(newest).is_some_and(|newest| group_sums(newest, columns, &mut found)) {
+            sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += found);
+        } else {
+            Portable::exact_sums(newest, columns, sums);
+        }
+    }
+}
+
+/// The sums of integer products of at most [`ABREAST`] columns. False as of [`exact_row`].
+#[target_feature(enable = "avx2")]
+fn group_sums<T: Real>(
+    newest: Residual<'_>,
+    columns: &[Residual<'_, T>],
+    sums: &mut [i128; ABREAST],
+) -> bool {
+    let mut group = [newest; ABREAST];
+    for (place, column) in group.iter_mut().zip(columns) {
+        *place = single(*column).unwrap_or(newest);
+    }
+    let [a, b, c, d, e, f, g, h] = group;
+    match columns.len() {
+        1 => abreast(newest, [a], sums),
+        2 => abreast(newest, [a, b], sums),
+        3 => abreast(newest, [a, b, c], sums),
+        4 => abreast(newest, [a, b, c, d], sums),
+        5 => abreast(newest, [a, b, c, d, e], sums),
+        6 => abreast(newest, [a, b, c, d, e, f], sums),
+        7 => abreast(newest, [a, b, c, d, e, f, g], sums),
+        _ => abreast(newest, [a, b, c, d, e, f, g, h], sums),
+    }
+}
+
+/// [`group_sums`] of `C` columns in one pass.
 #[target_feature(enable = "avx2")]
 fn abreast<const C: usize>(
     newest: Residual<'_>,
     columns: [Residual<'_>; C],
-    out: &mut [f64],
+    out: &mut [i128; ABREAST],
 ) -> bool {
     let length = |(d, _): &Residual<'_>| d.newer.len().min(d.older.len());
     let n = columns.iter().map(length).fold(length(&newest), usize::min);
@@ -123,10 +158,7 @@ fn abreast<const C: usize>(
     if above(largest) {
         return false;
     }
-    for ((column, sum), out) in columns.iter().zip(sums).zip(out) {
-        let exponent = newest.1 + column.1 - 2 * (EXACT_DIGITS - 1);
-        *out = sum as f64 * f64::power_of_two(exponent);
-    }
+    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum);
     true
 }
 

@@ -101,6 +101,11 @@ clones! {
         columns: &[(Difference<'_, T>, i32)],
         out: &mut [f64]
     ) = avx2;
+    fn exact_sums<T: Real>(
+        newest: (Difference<'_, T>, i32),
+        columns: &[(Difference<'_, T>, i32)],
+        sums: &mut [i128]
+    ) = avx2;
     fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) = Body;
     fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) = Body;
     fn column_dots<C: Column>(
