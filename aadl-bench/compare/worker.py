@@ -54,12 +54,14 @@ class AadlStep:
 
 
 class JaxoptStep:
-    """The two functions that AndersonAcceleration.update consists of, in one compiled loop.
+    """The two functions that AndersonAcceleration.update consists of, compiled.
 
-    That class's `run` compiles its loop too. `update` itself takes no iterates from outside.
+    `loop` is one compiled loop, as that class's `run` makes one, in which the history is changed in
+    place; `call` is one compiled call a step, as with `jax.jit(solver.update)`, which copies it.
+    `update` itself takes no iterates from outside.
     """
 
-    def __init__(self, _, depth, iterates):
+    def __init__(self, method, depth, iterates):
         import jax
         import jax.numpy as jnp
         from jaxopt import AndersonAcceleration
@@ -68,23 +70,31 @@ class JaxoptStep:
         residuals = depth - 1
         solver = AndersonAcceleration(lambda x: x, history_size=residuals)
 
-        def step(_, carry):
+        def step(iterates, carry):
             count, x, history, _ = carry
             value = iterates[(count + 1) % len(iterates)]
-            slot = count % residuals
-            *history, _ = update_history(slot, *history, x, value - x)
+            *history, _ = update_history(count % residuals, *history, x, value - x)
             point = anderson_step(*history, solver.ridge, solver.beta)
             return count + 1, value, tuple(history), point
 
-        iterates = jnp.asarray(iterates)
-        self.loop = jax.jit(lambda steps, carry: jax.lax.fori_loop(0, steps, step, carry))
-        state = solver.init_state(iterates[0])
+        def loop(steps, iterates, carry):
+            return jax.lax.fori_loop(0, steps, lambda _, carry: step(iterates, carry), carry)
+
+        self.step, self.in_loop = jax.jit(step), method == "loop"
+        # A loop of few steps shall not copy the history either: what it is given, it may change.
+        self.loop = jax.jit(loop, donate_argnums=2)
+        self.iterates = jnp.asarray(iterates)
+        state = solver.init_state(self.iterates[0])
         history = (state.params_history, state.residuals_history, state.residual_gram)
-        self.carry = (jnp.asarray(0), iterates[0], history, iterates[0])
+        self.carry = (jnp.asarray(0), self.iterates[0], history, jnp.zeros_like(self.iterates[0]))
         self.run(residuals)
 
     def run(self, steps):
-        self.carry = self.loop(steps, self.carry)
+        if self.in_loop:
+            self.carry = self.loop(steps, self.iterates, self.carry)
+        else:
+            for _ in range(steps):
+                self.carry = self.step(self.iterates, self.carry)
         self.carry[-1].block_until_ready()
 
     def result(self):
@@ -119,14 +129,14 @@ class ScipyAnderson:
 
 
 class ScipyLstsq:
-    """Anderson's step written in a few lines, with scipy.linalg.lstsq."""
+    """Anderson's step written in a few lines, with scipy.linalg.lstsq as it comes."""
 
-    def __init__(self, method, depth, iterates):
+    def __init__(self, _, depth, iterates):
         from collections import deque
 
         import scipy.linalg
 
-        self.lstsq, self.driver = scipy.linalg.lstsq, method
+        self.lstsq = scipy.linalg.lstsq
         self.iterates, self.next = iterates, depth
         self.window = deque((x.copy() for x in iterates[:depth]), maxlen=depth)
 
@@ -137,7 +147,7 @@ class ScipyLstsq:
             x = np.array(self.window)
             residuals = np.diff(x, axis=0)
             changes = np.diff(residuals, axis=0)
-            gamma = self.lstsq(changes.T, residuals[-1], lapack_driver=self.driver)[0]
+            gamma = self.lstsq(changes.T, residuals[-1])[0]
             self.point = x[-1] - gamma @ (residuals[:-1] + changes)
 
     def result(self):
@@ -180,8 +190,8 @@ class TorchTraining:
 
 METHODS = {
     "aadl": {"qr": AadlStep, "normal": AadlStep},
-    "jaxopt": {"update": JaxoptStep},
-    "scipy": {"anderson": ScipyAnderson, "gelsd": ScipyLstsq, "gelsy": ScipyLstsq},
+    "jaxopt": {"loop": JaxoptStep, "call": JaxoptStep},
+    "scipy": {"anderson": ScipyAnderson, "lstsq": ScipyLstsq},
     "torch": {},
 }
 
