@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -58,10 +59,14 @@ def build():
 
 def must(command, complaint, stdout=sys.stderr):
     """Runs a command that has to succeed; returns what it printed where that is piped."""
+    command = [str(word) for word in command]
     try:
         return subprocess.run(command, cwd=ROOT, check=True, stdout=stdout).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
+    except OSError as error:
         raise Failure(f"{complaint}: {error}") from error
+    except subprocess.CalledProcessError as error:
+        status = f"ended with {error.returncode}"
+        raise Failure(f"{complaint}:\n  {shlex.join(command)}\n  {status}") from error
 
 
 def one_processor():

@@ -24,7 +24,9 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from environment import HERE, ROOT, Failure, Worker, build, must, one_processor, prepare  # noqa: E402
+from environment import (  # noqa: E402
+    HERE, ROOT, Failure, Worker, build, must, one_processor, prepare,
+)
 
 DEPTH = 11
 # More than the window, or the oldest iterate would come back at once.
@@ -40,6 +42,7 @@ STEP_PEERS = [
     ("SciPy, `optimize.anderson`", "scipy", "anderson"),
     ("SciPy, `linalg.lstsq`", "scipy", "lstsq"),
 ]
+KINDS = [OURS, *STEP_PEERS, ("PyTorch, eager", "torch", None)]
 # Widths, batch, learning rate.
 NETWORKS = [("64,32,10", 32, 0.01), ("784,128,10", 64, 0.01)]
 # Steps after which losses and parameters are compared, and how far apart they may be.
@@ -55,25 +58,20 @@ class Mismatch(Failure):
 
 
 class Comparison:
-    """The workers, one for each method, and where the data are."""
+    """How long the runs are, who makes data, and where they are."""
 
-    def __init__(self, arguments, start, make, folder):
-        self.arguments, self.start, self.make, self.folder = arguments, start, make, folder
+    def __init__(self, arguments, make, folder):
+        self.arguments, self.make, self.folder = arguments, make, folder
 
-    def accelerated_steps(self):
-        """Rows, size by size."""
-        methods = {
-            self.start(library, name): (name, method)
-            for name, library, method in [OURS, *STEP_PEERS]
-            if library != "aadl" or self.arguments.aadl
-        }
+    def accelerated_steps(self, methods):
+        """Rows, size by size; of workers and their methods, ours first."""
         ours, *peers = methods
         rows = []
         for n in self.arguments.sizes:
             say(f"accelerated step, N = {size(n)}")
             data = self.folder / "iterates"
             self.make("iterates", ITERATES, n, data)
-            for worker, (_, method) in methods.items():
+            for worker, method in methods.items():
                 worker.ask("step", method, DEPTH, n, data)
                 worker.steps = 0
             first = self.deviations(ours, peers, tolerance(n))
@@ -95,9 +93,8 @@ class Comparison:
             for peer in peers
         }
 
-    def training_steps(self):
+    def training_steps(self, ours, torch):
         """Rows, network by network."""
-        ours, torch = self.start("ours", "ours"), self.start("torch", "PyTorch, eager")
         rows = []
         for widths, batch, lr in NETWORKS:
             name = widths.replace(",", "-")
@@ -250,15 +247,16 @@ def parse():
         "--out", type=Path, metavar="FILE", help=f"replaces the tables in FILE after {BEGIN}"
     )
     arguments = parser.parse_args()
-    arguments.sizes = arguments.sizes or ([1000, 10**4] if arguments.quick else SIZES)
-    arguments.rounds = (3 if arguments.quick else 9) if arguments.rounds is None else arguments.rounds
-    arguments.seconds = 0.02 if arguments.quick else 0.1
+    sizes, rounds, arguments.seconds = (SIZES[:2], 3, 0.02) if arguments.quick else (SIZES, 9, 0.1)
+    arguments.sizes = arguments.sizes or sizes
+    arguments.rounds = rounds if arguments.rounds is None else arguments.rounds
     if arguments.rounds < 1:
         parser.error("--rounds: at least 1")
     if arguments.aadl and not (arguments.aadl / "AADL" / "accelerate.py").is_file():
         parser.error(f"--aadl: no AADL/accelerate.py in {arguments.aadl}")
-    if arguments.json and (arguments.json.is_dir() or not arguments.json.absolute().parent.is_dir()):
-        parser.error(f"--json: {arguments.json} cannot be a file")
+    json_file = arguments.json
+    if json_file and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
+        parser.error(f"--json: {json_file} cannot be a file")
     if arguments.out:
         try:
             in_document(arguments.out, "")
@@ -300,22 +298,27 @@ def main():
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         confined = one_processor()
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
-        started = []
 
-        def start(library, name):
+        def start(name, library, _):
             command = [binary] if library == "ours" else [python, HERE / "worker.py", library]
             if library == "aadl":
                 command.append(arguments.aadl.resolve())
-            started.append((library, Worker(name, command, data / f"{len(started)}.log")))
-            stack.callback(started[-1][1].close)
-            return started[-1][1]
+            worker = Worker(name, command, data / f"{name}.log")
+            stack.callback(worker.close)
+            return worker
 
         def make(*words):
-            must([python, HERE / "data.py", *map(str, words)], "the data could not be made")
+            must([python, HERE / "data.py", *words], "the data could not be made")
 
-        comparison = Comparison(arguments, start, make, data)
-        steps, training = comparison.accelerated_steps(), comparison.training_steps()
-        versions = {library: worker.ask("version") for library, worker in started}
+        kinds = [kind for kind in KINDS if kind[1] != "aadl" or arguments.aadl]
+        workers = {start(*kind): kind for kind in kinds}
+        # Who fails to import does so before the work.
+        versions = {kind[0]: worker.ask("version") for worker, kind in workers.items()}
+        ours, *_, torch = workers
+        comparison = Comparison(arguments, make, data)
+        methods = {worker: kind[2] for worker, kind in workers.items() if worker is not torch}
+        steps = comparison.accelerated_steps(methods)
+        training = comparison.training_steps(ours, torch)
 
     about = {
         "processor": processor(),
