@@ -79,8 +79,8 @@ class Comparison:
             # After thousands of steps it is still the same.
             last = self.deviations(ours, peers, tolerance(n))
             for peer in peers:
-                deviation = max(first[peer], last[peer])
-                rows.append({"n": n, "m": DEPTH, **outcome(peer.name, times[peer], deviation)})
+                found = outcome(peer.name, times[peer], max(first[peer], last[peer]))
+                rows.append({"n": n, "m": DEPTH, **found})
         return rows
 
     def deviations(self, ours, peers, allowed):
@@ -108,11 +108,11 @@ class Comparison:
                 results.append(self.result(worker))
             (our_loss, *our_params), (loss, *params) = results
             what = f"loss after {TRAINED} steps of {name}"
-            deviation = agree(torch.name, what, [loss], [our_loss], TRAINED_TOLERANCE)
+            apart = agree(torch.name, what, [loss], [our_loss], TRAINED_TOLERANCE)
             agree(torch.name, "network", params, our_params, TRAINED_TOLERANCE)
             pairs = self.compare(ours, [torch])[torch]
             network = {"network": name, "batch": batch, "loss": our_loss}
-            rows.append({**network, **outcome(torch.name, pairs, deviation)})
+            rows.append({**network, **outcome(torch.name, pairs, apart)})
         return rows
 
     def result(self, worker):
@@ -157,14 +157,14 @@ def agree(name, what, found, ours, allowed):
     """How far a result is from ours, relative to its norm; a failure where that is too far."""
     if len(found) != len(ours):
         raise Mismatch(f"{name}, {what}: {len(found)} numbers, ours {len(ours)}")
-    deviation = math.dist(found, ours) / math.hypot(*ours)
+    apart = math.dist(found, ours) / math.hypot(*ours)
     # Not `>`: NaN is wrong too.
-    if not deviation <= allowed:
-        raise Mismatch(f"{name}, {what}: {deviation:.1e} from ours, {allowed:.1e} is allowed")
-    return deviation
+    if not apart <= allowed:
+        raise Mismatch(f"{name}, {what}: {apart:.1e} from ours, {allowed:.1e} is allowed")
+    return apart
 
 
-def outcome(name, pairs, deviation):
+def outcome(name, pairs, apart):
     """What is known of a peer."""
     ratios = [peer / ours for ours, peer in pairs]
     return {
@@ -174,7 +174,7 @@ def outcome(name, pairs, deviation):
         "ratio_min": min(ratios),
         "ratio_median": statistics.median(ratios),
         "ratio_max": max(ratios),
-        "deviation": deviation,
+        "deviation": apart,
     }
 
 
@@ -193,6 +193,10 @@ def ratio(row):
     return f"**{median}** ({low} to {high})"
 
 
+def deviation(row):
+    return f"{row['deviation']:.0e}" if row["deviation"] else "0"
+
+
 def microseconds(rows):
     return three(1e6 * statistics.median(s for row in rows for s in row["ours_seconds"]))
 
@@ -207,7 +211,7 @@ def step_table(rows, sizes):
     for name, library, _ in STEP_PEERS:
         found = [row for row in rows if row["peer"] == name]
         if found:
-            cells = [*map(ratio, found), " / ".join(f"{row['deviation']:.0e}" for row in found)]
+            cells = [*map(ratio, found), " / ".join(map(deviation, found))]
         else:
             cells = [LEFT_OUT] * len(sizes) + [""]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
@@ -220,7 +224,7 @@ def training_table(rows):
     lines += ["|---|---|---|---|---|"]
     for row in rows:
         cells = [row["network"], row["batch"], microseconds([row]), ratio(row)]
-        lines.append("| " + " | ".join(map(str, cells)) + f" | {row['deviation']:.0e} |")
+        lines.append("| " + " | ".join(map(str, cells)) + f" | {deviation(row)} |")
     return lines
 
 
