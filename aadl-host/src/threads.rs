@@ -121,6 +121,8 @@ impl<K: Kernels, const LONG: usize> Threaded<K, LONG> {
 }
 
 impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
+    const REGISTER: usize = K::REGISTER;
+
     fn dot<T: Real>(a: &[T], b: &[T]) -> T {
         let n = a.len().min(b.len());
         if n < LONG {
