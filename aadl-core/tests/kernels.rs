@@ -273,7 +273,11 @@ fn sums_of_long_columns_are_rounded_once() {
         let [a, b] = std::array::from_fn(|_| -> Vec<f32> {
             (0..n).map(|_| 1.0 + random.uniform::<f32>()).collect()
         });
-        assert_eq!(exact_row(&a, &[b.clone()])[0].to_bits(), oracle(&a, &b).to_bits(), "n = {n}");
+        assert_eq!(
+            exact_row(&a, std::slice::from_ref(&b))[0].to_bits(),
+            oracle(&a, &b).to_bits(),
+            "n = {n}"
+        );
     }
 }
 
