@@ -3,37 +3,41 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use aadl_core::kernels::{Kernels, Portable};
+use aadl_core::math::Libm;
 use aadl_core::nn::{Activation, Init, Layer, Loss, Network, Targets};
 use aadl_core::optim::{Adam, AdamConfig, Optimizer, Sgd, SgdConfig};
 use aadl_core::random::Random;
+use aadl_host::simd::Fastest;
 use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
 
-const fn network(layers: &'static [Layer]) -> Network<'static> {
-    match Network::new(layers) {
+/// A network with the fastest kernels of this CPU, or with others.
+type Net<K = Fastest> = Network<'static, Libm, K>;
+
+const fn network<K>(layers: &'static [Layer]) -> Net<K> {
+    match Net::new(layers) {
         Ok(network) => network,
         Err(_) => panic!("the layers do not fit together"),
     }
 }
 
-const NETWORKS: [(&str, Network); 2] = [
-    (
-        "4-16-3",
-        network(&[
-            Layer::dense(4, 16, Activation::Tanh),
-            Layer::dense(16, 3, Activation::Identity),
-        ]),
-    ),
-    (
-        "64-32-10",
-        network(&[
-            Layer::dense(64, 32, Activation::Relu),
-            Layer::dense(32, 10, Activation::Identity),
-        ]),
-    ),
-];
+const fn networks<K>() -> [(&'static str, Net<K>); 3] {
+    [
+        ("4-16-3", network(&LAYERS_4_16_3)),
+        ("64-32-10", network(&LAYERS_64_32_10)),
+        ("784-128-10", network(&LAYERS_784_128_10)),
+    ]
+}
+
+const LAYERS_4_16_3: [Layer; 2] =
+    [Layer::dense(4, 16, Activation::Tanh), Layer::dense(16, 3, Activation::Identity)];
+const LAYERS_64_32_10: [Layer; 2] =
+    [Layer::dense(64, 32, Activation::Relu), Layer::dense(32, 10, Activation::Identity)];
+const LAYERS_784_128_10: [Layer; 2] =
+    [Layer::dense(784, 128, Activation::Relu), Layer::dense(128, 10, Activation::Identity)];
 const BATCHES: [usize; 2] = [1, 32];
 
 fn short<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
@@ -44,7 +48,7 @@ fn short<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, Wal
     group
 }
 
-fn initial(net: &Network) -> Vec<f32> {
+fn initial<K>(net: &Net<K>) -> Vec<f32> {
     let mut params = vec![0.0; net.params()];
     net.init(Init::PYTORCH, &mut Random::new(1), &mut params).expect("the length is its own");
     params
@@ -52,8 +56,13 @@ fn initial(net: &Network) -> Vec<f32> {
 
 /// Forward and backward of a whole batch, cross-entropy of classes.
 fn gradient(criterion: &mut Criterion) {
-    let mut group = short(criterion, "gradient");
-    for (name, net) in NETWORKS {
+    gradient_with::<Fastest>(criterion, "gradient");
+    gradient_with::<Portable>(criterion, "gradient/portable");
+}
+
+fn gradient_with<K: Kernels>(criterion: &mut Criterion, name: &str) {
+    let mut group = short(criterion, name);
+    for (name, net) in networks::<K>() {
         let params = initial(&net);
         let mut random = Random::new(2);
         for batch in BATCHES {
@@ -83,7 +92,7 @@ fn gradient(criterion: &mut Criterion) {
 /// A whole training step on a batch: gradient, then SGD.
 fn step(criterion: &mut Criterion) {
     let mut group = short(criterion, "training-step");
-    for (name, net) in NETWORKS {
+    for (name, net) in networks::<Fastest>() {
         let mut random = Random::new(4);
         for batch in BATCHES {
             let inputs: Vec<f32> = (0..batch * net.inputs()).map(|_| random.uniform()).collect();
@@ -116,7 +125,7 @@ fn step(criterion: &mut Criterion) {
 /// One step of an optimizer over the parameters of each network, the gradient given.
 fn optimizer(criterion: &mut Criterion) {
     let mut group = short(criterion, "optimizer");
-    for (name, net) in NETWORKS {
+    for (name, net) in networks::<Fastest>() {
         let n = net.params();
         let mut random = Random::new(3);
         let grad: Vec<f32> = (0..n).map(|_| random.uniform::<f32>() - 0.5).collect();

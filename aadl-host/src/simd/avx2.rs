@@ -1,5 +1,6 @@
 //! What is written for AVX2 rather than left to the compiler: exact sums of integers. No compiler
 //! finds these instructions, for want of knowing that the integers are small.
+#![forbid(unsafe_code)]
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_abs_epi32, _mm256_add_epi64, _mm256_cvttps_epi32, _mm256_extract_epi32,

@@ -1,4 +1,5 @@
 //! Products of quantised columns in AVX2: pairs of 16-bit integers, or 24-bit integers of float32.
+#![forbid(unsafe_code)]
 
 use std::arch::x86_64::{
     __m256i, _mm256_abs_epi32, _mm256_add_epi32, _mm256_and_si256, _mm256_cvttps_epi32,
@@ -68,7 +69,7 @@ fn padded<'a, T: Copy + Default, const LANES: usize>(
     room: &'a mut [T; CHUNK],
 ) -> &'a [[T; LANES]] {
     let x = &x[index * CHUNK..x.len().min((index + 1) * CHUNK)];
-    if x.len() % LANES == 0 {
+    if x.len().is_multiple_of(LANES) {
         return x.as_chunks().0;
     }
     room[..x.len()].copy_from_slice(x);

@@ -11,7 +11,7 @@
 //! multiplications would change bits (the contract's first rule), and AVX-512 is left out: compilers
 //! make gathers of it where two AVX2 registers do better.
 //!
-//! This file holds all the `unsafe` of the workspace.
+//! This file holds all the `unsafe` of the crate; the files beside it are safe code.
 
 use aadl_core::kernels::{Column, Difference, Gram, Kernels, Portable, Scaled};
 use aadl_core::real::Real;
@@ -58,8 +58,8 @@ impl Kernels for Body {
 }
 
 /// Implements each kernel by a function that may use AVX2, or by that of [`Portable`] where the CPU
-/// has none. A function of [`Body`] is inlined into the clone, and so becomes
-/// code for the registers that the clone is allowed.
+/// has none. A function of [`Body`] is inlined into the clone, and so becomes code for the registers
+/// that the clone is allowed.
 #[cfg(target_arch = "x86_64")]
 macro_rules! clones {
     ($(
@@ -76,8 +76,8 @@ macro_rules! clones {
                     $module::$name($($argument),*)
                 }
                 if Self::is_available() {
-                    // SAFETY: `clone` is a safe function but for the instructions it is made of,
-                    // and the CPU has just been found to have them.
+                    // SAFETY: `clone` is a safe function, to be called where its instructions are
+                    // known to exist: this CPU has just been found to have them.
                     unsafe { clone($($argument),*) }
                 } else {
                     Portable::$name($($argument),*)
