@@ -3,7 +3,7 @@
 mod common;
 
 use aadl_core::anderson::{
-    Anderson, AndersonMut, Config, Memory, Reason, Safeguard, Solver, State, Stats, Step,
+    Anderson, AndersonMut, Config, Gate, Memory, Reason, Safeguard, Solver, State, Stats, Step,
 };
 use aadl_core::least_squares::Regularization;
 use aadl_core::random::Random;
@@ -279,7 +279,8 @@ fn counts_add_up() {
         let n = 1 + random.below(6);
         let map = Map::new(&mut random, n, 8.0, 0.3);
         let mut x: Vec<f32> = vector(&mut random, n);
-        let mut accelerator = Borrowed::<f32>::new(n, 3 + random.below(6));
+        let depth = 3 + random.below(6);
+        let mut accelerator = Borrowed::<f32>::new(n, depth);
         let mut expected = Stats::ZERO;
         let mut attempts = 0;
         for _ in 0..300 {
@@ -293,6 +294,11 @@ fn counts_add_up() {
                 frequency: 1 + random.below(2) as u32,
                 store_each_nth: 1 + random.below(2) as u32,
                 gamma_cap: [1e6, 0.5][random.below(2)],
+                gate: if depth < 5 || random.below(2) == 0 {
+                    Gate::Open
+                } else {
+                    Gate::Prediction { error: 0.5, patience: 2 }
+                },
                 ..Config::DEFAULT
             };
             map.apply(&mut x);
@@ -330,6 +336,7 @@ fn counts_add_up() {
                         Reason::ResidualGrew => &mut expected.residual_grew,
                         Reason::ZeroResidual => &mut expected.zero_residual,
                         Reason::NoColumns => &mut expected.no_columns,
+                        Reason::Unpredictable => &mut expected.unpredictable,
                     };
                     *count += 1;
                     if matches!(reason, Reason::NonFiniteIterate | Reason::ResidualGrew) {
@@ -348,6 +355,8 @@ fn counts_add_up() {
         expected.capped = stats.capped;
         assert!(stats.columns_dropped >= expected.columns_dropped);
         expected.columns_dropped = stats.columns_dropped;
+        assert!(stats.slept + stats.stored <= stats.steps);
+        expected.slept = stats.slept;
         assert_eq!(stats, expected, "trial {trial}");
         assert_eq!(stats.loss_evaluations, 2 * attempts);
         let sum = stats.non_finite_iterate
@@ -356,7 +365,8 @@ fn counts_add_up() {
             + stats.loss
             + stats.residual_grew
             + stats.zero_residual
-            + stats.no_columns;
+            + stats.no_columns
+            + stats.unpredictable;
         assert_eq!(stats.rejected(), sum);
         accelerator.view().reset();
         assert_eq!(accelerator.state, State::new());

@@ -23,7 +23,7 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::anderson::{
-    Config, Memory, Reason, Safeguard, Solver, State, Stats, Step, bump, mixing,
+    Config, Gate, Memory, Reason, Safeguard, Solver, State, Stats, Step, bump, gate, mixing,
 };
 use crate::error::{Error, check_at_least, check_length};
 use crate::history::{MAX_DEPTH, Slots, preceding};
@@ -161,9 +161,9 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     }
 
     /// True where the next iterate begins a chain, so that [`AndersonMut::start`] at the point
-    /// before it gains a residual.
+    /// before it gains a residual, and the gate is not shut.
     pub fn wants_start(&self) -> bool {
-        self.state.ring.is_empty() || self.state.interrupted
+        self.begins_chain() && self.state.shutter.opens_next(&self.state.stats)
     }
 
     /// Stores `x` as the point from which the map goes on: with it, the next iterate already makes
@@ -250,6 +250,9 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         if config.solver == Solver::Qr && self.scratch.len() < expected {
             return Err(Error::Length { what: "scratch", expected, found: self.scratch.len() });
         }
+        if config.gate != Gate::Open && self.depth < gate::ITERATES {
+            return Err(Error::Config { field: "gate", requires: "a history of 5 iterates" });
+        }
         check_length("params", self.n, len)
     }
 
@@ -264,6 +267,11 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         if state.since_due >= config.frequency {
             state.since_due = 0;
             state.due |= !waiting;
+        }
+        if state.unconfirmed.is_none() && state.shutter.is_shut(config.gate, &state.stats) {
+            bump(&mut state.stats.slept, 1);
+            state.interrupted = true;
+            return Step::Waited;
         }
         if state.since_store < config.store_each_nth {
             return Step::Waited;
@@ -323,7 +331,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     /// Scale of the residual that `x` makes with the newest iterate and, where an accelerated point
     /// is to be judged by it, its squared norm. None where it begins a chain, or overflows.
     fn newest_residual(&self, gram: Gram, x: &[T]) -> Option<(i32, Option<f64>)> {
-        if self.wants_start() {
+        if self.begins_chain() {
             return None;
         }
         let older = self.iterate(self.state.ring.slot(self.depth, 0)?);
@@ -387,6 +395,11 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         }
     }
 
+    /// Whether the next iterate stored begins a chain.
+    fn begins_chain(&self) -> bool {
+        self.state.ring.is_empty() || self.state.interrupted
+    }
+
     fn begin_chain(&mut self, x: &[T]) {
         let slot = self.state.ring.push(self.depth, false);
         self.store(slot, x);
@@ -401,14 +414,34 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         range: Range<usize>,
         loss: Option<LossFn<'_, T>>,
     ) -> Step {
+        let step = self.try_if_due(config, params, range, loss);
+        if config.gate != Gate::Open {
+            self.state.shutter.follow(step, &self.state.stats);
+        }
+        step
+    }
+
+    fn try_if_due(
+        &mut self,
+        config: &Config,
+        params: &mut [T],
+        range: Range<usize>,
+        loss: Option<LossFn<'_, T>>,
+    ) -> Step {
         // An iterate that begins a chain was put there by someone: a mix of the points before it
         // would undo that. The acceleration waits until the map has moved on from it.
         let newest = self.state.ring.slot(self.depth, 0);
-        if !newest.is_some_and(|slot| self.state.ring.is_residual(slot))
-            || !core::mem::take(&mut self.state.due)
-        {
+        if !newest.is_some_and(|slot| self.state.ring.is_residual(slot)) || !self.state.due {
             return Step::Stored;
         }
+        let foretold = match config.gate {
+            Gate::Open => true,
+            Gate::Prediction { error, .. } => match self.prediction_error() {
+                Some(found) => found <= error * error,
+                None => return Step::Stored,
+            },
+        };
+        self.state.due = false;
         let window = self.state.ring.residuals(self.depth);
         let Some(newest) = window.last().filter(|_| window.len() >= 2) else {
             return Step::Stored;
@@ -416,6 +449,9 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         let before = self.gram().at(usize::from(*newest), usize::from(*newest));
         if before.magnitude_bits() == 0 {
             return self.state.stats.reject(Reason::ZeroResidual);
+        }
+        if !foretold {
+            return self.state.stats.reject(Reason::Unpredictable);
         }
         let (used, gain) = match self.mix(config, &window, before) {
             Ok(mixed) => mixed,
@@ -460,6 +496,17 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             columns_dropped: (columns - used) as u8,
             gain: gain as f32,
         }
+    }
+
+    /// How far the newest residual is from what those before it foretell: [`Gate::Prediction`]'s
+    /// error, squared; none where the newest chain is too short.
+    fn prediction_error(&mut self) -> Option<f64> {
+        let ring = self.state.ring;
+        let mut slots = [0; gate::ITERATES - 1];
+        for (age, place) in slots.iter_mut().enumerate() {
+            *place = ring.slot(self.depth, age).filter(|slot| ring.is_residual(*slot))?;
+        }
+        Some(gate::prediction_error(&self.gram(), slots))
     }
 
     /// Solves for the weights of the iterates, which it leaves in the first half of `work`.

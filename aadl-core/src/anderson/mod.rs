@@ -18,6 +18,7 @@
 //! | `config` | [`Config`]: schedule, regularization, safeguard |
 //! | `outcome` | [`Step`], [`Reason`], [`Stats`]: what happened |
 //! | `state` | [`State`] and [`Memory`]: what is kept between two steps |
+//! | `gate` | [`Gate`]: when an acceleration may be tried |
 //! | `mixing` | from a window of residuals to weights of the iterates and their mean |
 //! | `accelerator` | [`AndersonMut`]: the one algorithm, on borrowed memory |
 //! | `owner` | [`Anderson`]: the same with arrays of its own |
@@ -25,6 +26,7 @@
 
 mod accelerator;
 mod config;
+mod gate;
 mod mixing;
 mod outcome;
 mod owner;
@@ -33,6 +35,7 @@ mod state;
 
 pub use accelerator::{AndersonMut, LossFn};
 pub use config::{Config, Safeguard, Solver};
+pub use gate::Gate;
 pub(crate) use outcome::bump;
 pub use outcome::{Reason, Stats, Step};
 pub use owner::Anderson;

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Step {
-    /// Nothing: not a step whose iterate is stored.
+    /// Nothing: not a step whose iterate is stored, or the gate is shut ([`super::Gate`]).
     #[default]
     Waited,
     /// The iterate was stored; no acceleration was due, or fewer than two residuals are known.
@@ -43,6 +43,8 @@ pub enum Reason {
     ZeroResidual,
     /// No column could be used: all residuals are the same, up to rounding.
     NoColumns,
+    /// The residuals before the newest do not foretell it: [`super::Gate::Prediction`].
+    Unpredictable,
 }
 
 /// Counts since the last reset.
@@ -76,6 +78,10 @@ pub struct Stats {
     pub zero_residual: u32,
     /// Rejections for [`Reason::NoColumns`].
     pub no_columns: u32,
+    /// Rejections for [`Reason::Unpredictable`].
+    pub unpredictable: u32,
+    /// Steps while the gate was shut.
+    pub slept: u32,
 }
 
 impl Stats {
@@ -94,6 +100,8 @@ impl Stats {
         residual_grew: 0,
         zero_residual: 0,
         no_columns: 0,
+        unpredictable: 0,
+        slept: 0,
     };
 
     /// Rejections of all causes.
@@ -105,6 +113,12 @@ impl Stats {
             .saturating_add(self.residual_grew)
             .saturating_add(self.zero_residual)
             .saturating_add(self.no_columns)
+            .saturating_add(self.unpredictable)
+    }
+
+    /// Rejections of points that something was evaluated for.
+    pub(super) const fn in_vain(&self) -> u32 {
+        self.loss.saturating_add(self.non_finite_loss).saturating_add(self.residual_grew)
     }
 
     /// Counts a rejection and makes the outcome of it.
@@ -117,6 +131,7 @@ impl Stats {
             Reason::ResidualGrew => &mut self.residual_grew,
             Reason::ZeroResidual => &mut self.zero_residual,
             Reason::NoColumns => &mut self.no_columns,
+            Reason::Unpredictable => &mut self.unpredictable,
         };
         bump(count, 1);
         Step::Rejected(reason)

@@ -1,5 +1,6 @@
 //! What an accelerator keeps between two steps.
 
+use crate::anderson::gate::Shutter;
 use crate::anderson::{Stats, Step};
 use crate::history::Ring;
 
@@ -22,6 +23,7 @@ pub struct State {
     /// The newest iterate is an accelerated point that the residual safeguard has yet to confirm;
     /// the squared norm of the residual before it.
     pub(super) unconfirmed: Option<f64>,
+    pub(super) shutter: Shutter,
     pub(super) last: Step,
     pub(super) stats: Stats,
 }
@@ -38,6 +40,7 @@ impl State {
             since_store: 0,
             span: 0,
             unconfirmed: None,
+            shutter: Shutter::NEW,
             last: Step::Waited,
             stats: Stats::ZERO,
         }
