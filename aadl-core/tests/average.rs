@@ -1,7 +1,8 @@
 //! Averages: against naive recomputation, and at the edges.
 
 use aadl_core::average::{
-    Applied, Average, Averager, AveragerMut, RunningAverager, RunningMut, RunningState, WindowState,
+    Applied, Average, Averager, AveragerMut, Ema, RunningAverager, RunningMut, RunningState,
+    WindowState,
 };
 use aadl_core::kernels::{BLOCK, Kernels, LANES, Portable};
 use aadl_core::random::Random;
@@ -10,6 +11,7 @@ use proptest::prelude::*;
 
 static WINDOW: Averager<3, 4> = Averager::new();
 static RUNNING: RunningAverager<3, 4> = RunningAverager::new();
+static EMA: Ema<[f32; 3]> = Ema::new([0.0; 3]);
 
 // Relative deviations of the relative deviation from the naive one, which sums in another order.
 const TOLERANCE_WINDOW: f64 = 1e-13;
@@ -279,4 +281,68 @@ fn computed_terms_are_summed_like_stored_ones() {
         });
         assert_eq!(computed.to_bits(), Portable::dot(&x, &vec![1.0; n]).to_bits(), "{n}");
     }
+}
+
+proptest! {
+    /// Against the definition, and against the usual recurrence with its correction.
+    #[test]
+    fn ema_is_the_weighted_mean(n in 1usize..30, seed in any::<u64>(), decay in 0.0f64..=1.0) {
+        let mut random = Random::new(seed);
+        let mut ema = Ema::new(vec![f64::NAN; n]);
+        prop_assert!(ema.mean::<f64>().is_none());
+        let (mut biased, mut correction) = (vec![0.0; n], 1.0);
+        let mut all: Vec<Vec<f64>> = Vec::new();
+        for _ in 0..20 {
+            all.push((0..n).map(|_| 0.5 + random.uniform::<f64>()).collect());
+            let x = &all[all.len() - 1];
+            ema.push(x, decay).unwrap();
+            biased.iter_mut().zip(x).for_each(|(m, x)| *m = decay * *m + (1.0 - decay) * x);
+            correction *= decay;
+            let weight = |i: usize| decay.powi((all.len() - 1 - i) as i32);
+            let weights: f64 = (0..all.len()).map(weight).sum();
+            for (i, mean) in ema.mean::<f64>().unwrap().iter().enumerate() {
+                let sum: f64 = all.iter().enumerate().map(|(k, x)| weight(k) * x[i]).sum();
+                prop_assert!(close(*mean, sum / weights, TOLERANCE_WINDOW));
+                if decay < 0.999 {
+                    prop_assert!(close(*mean, biased[i] / (1.0 - correction), TOLERANCE_RUNNING));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn ema_edges() {
+    let mut ema = EMA.clone();
+    assert_eq!(ema.mean::<f32>(), None);
+    ema.push(&[1.0, -2.0, 3e38], 0.9).unwrap();
+    let kept = ema.clone();
+    let what = "params - mean";
+    for (params, decay, error) in [
+        (&[0.0, 0.0][..], 0.9, Error::Length { what: "params", expected: 3, found: 2 }),
+        (&[0.0, f32::NAN, 0.0], 0.9, Error::NonFinite { what: "params", index: 1 }),
+        (&[0.0, 0.0, -3e38], 0.9, Error::NonFinite { what, index: 2 }),
+        (&[0.0; 3], -0.1, Error::Config { field: "decay", requires: "0 <= decay <= 1" }),
+        (&[0.0; 3], 1.5, Error::Config { field: "decay", requires: "0 <= decay <= 1" }),
+        (&[0.0; 3], f64::NAN, Error::Config { field: "decay", requires: "0 <= decay <= 1" }),
+    ] {
+        assert_eq!(ema.push(params, decay), Err(error));
+        assert_eq!(ema, kept);
+    }
+    // The last alone; a constant, for ever; and from the beginning.
+    ema.reset();
+    ema.push(&[1.0, -2.0, 4.0], 0.9).unwrap();
+    ema.push(&[5.0, 6.0, 7.0], 0.0).unwrap();
+    assert_eq!(ema.mean(), Some(&[5.0, 6.0, 7.0f32][..]));
+    for _ in 0..1000 {
+        ema.push(&[5.0, 6.0, 7.0], 0.99).unwrap();
+    }
+    assert_eq!(ema.mean(), Some(&[5.0, 6.0, 7.0f32][..]));
+    ema.reset();
+    assert_eq!(ema.mean::<f32>(), None);
+    ema.push(&[-1.0; 3], 0.99).unwrap();
+    assert_eq!(ema.mean(), Some(&[-1.0f32; 3][..]));
+    let mut nothing = Ema::new([0.0f32; 0]);
+    nothing.push(&[], 1.0).unwrap();
+    assert_eq!(nothing.mean::<f32>(), Some(&[][..]));
 }

@@ -1,11 +1,12 @@
 //! Averages of iterates. Where parameters oscillate round a point instead of approaching it, their
 //! mean is nearer; AADL's `average` option loads it when the spread is large. Two forms of one
-//! trait, [`Average`]:
+//! trait, [`Average`], and a lean one that only has a mean:
 //!
 //! | form | numbers of `T` | `push` | mean and deviation |
 //! |---|---|---|---|
 //! | [`Averager`], [`AveragerMut`]: the last `W` vectors, exactly | `W N` | writes `N` | read `W N` |
 //! | [`RunningAverager`], [`RunningMut`]: all vectors, later ones weighing more | `N` | reads `2 N` twice, writes `N` | read `N` |
+//! | [`Ema`]: all vectors, by a decay of your choice; for evaluation | `N` | the same, nothing in float64 | no deviation |
 //!
 //! **Relative deviation.** With `mean_i` and the unbiased variance `var_i` of coordinate `i`,
 //!
@@ -16,9 +17,11 @@
 //! negative or near zero, and is NaN for a single entry. Here one entry has no deviation (`None`),
 //! 0 / 0 is 0 (everything is zero), and any spread round a mean of zero is infinite.
 
+mod exponential;
 mod running;
 mod window;
 
+pub use exponential::Ema;
 pub use running::{RunningAverager, RunningMut, RunningState};
 pub use window::{Averager, AveragerMut, WindowState};
 

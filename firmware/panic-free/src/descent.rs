@@ -3,7 +3,7 @@
 use crate::{keep, unknown};
 use aadl_core::anderson::{Anderson, Config};
 use aadl_core::average::{
-    Average, Averager, AveragerMut, RunningAverager, RunningMut, RunningState, WindowState,
+    Average, Averager, AveragerMut, Ema, RunningAverager, RunningMut, RunningState, WindowState,
 };
 use aadl_core::optim::{
     Accelerated, Accelerators, Adam, AdamConfig, Averaged, Grouped, Optimizer, RmsProp,
@@ -54,6 +54,18 @@ fn averages<T: Real>() {
     if let Ok(running) = &mut RunningMut::new(unknown(), unknown(), &mut state) {
         average::<T, RunningMut<'_, T>>(running);
     }
+    ema::<T, [T; 7]>([T::ZERO; 7]);
+    ema::<T, &mut [T]>(unknown());
+}
+
+#[inline(never)]
+fn ema<T: Real, B: AsRef<[T]> + AsMut<[T]>>(mean: B) {
+    let mut ema = black_box(Ema::new(mean));
+    keep(Ema::push::<T>(&mut ema, unknown(), unknown()));
+    let ema = black_box(&mut ema);
+    keep(Ema::mean::<T>(ema));
+    Ema::reset(ema);
+    keep(ema);
 }
 
 #[inline(never)]

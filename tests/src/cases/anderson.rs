@@ -3,7 +3,7 @@
 use super::{Failure, Outcome, ensure, same, vector};
 use crate::trace::Trace;
 use aadl_core::anderson::{
-    self, Anderson, AndersonMut, Config, Memory, Reason, Safeguard, Solver, State, Step, Stop,
+    self, Anderson, AndersonMut, Config, Gate, Memory, Reason, Safeguard, Solver, State, Step, Stop,
 };
 use aadl_core::kernels::{Gram, Kernels};
 use aadl_core::least_squares::Regularization;
@@ -105,6 +105,7 @@ pub(super) fn show(trace: &mut Trace<'_>, step: Step) {
                 Reason::ResidualGrew => 7,
                 Reason::ZeroResidual => 8,
                 Reason::NoColumns => 9,
+                Reason::Unpredictable => 10,
             },
         ),
     }
@@ -183,6 +184,15 @@ pub(super) fn owner<K: Kernels>(trace: &mut Trace<'_>) -> Outcome {
     }
     trace.reals("x", &x);
     trace.integer("bytes", (Anderson::<N, M>::BYTES - size_of::<State>()) as u64);
+    Ok(())
+}
+
+/// Behind a gate: closed at first, then open; and shut again by what is rejected, for longer and longer.
+pub(super) fn gated<K: Kernels>(trace: &mut Trace<'_>) -> Outcome {
+    let gate = Gate::Prediction { error: 0.1, patience: 8 };
+    let config = Config { gate, ..Config::TRAINING };
+    let run = run::<K, f32, M>(trace, &config, 90, &mut [])?;
+    ensure!(run.accelerated >= 3 && run.rejected >= 3 && run.residual < 1e-2);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use super::{Outcome, ensure, vector};
 use crate::trace::Trace;
 use aadl_core::Real;
-use aadl_core::average::{Average, Averager, RunningAverager};
+use aadl_core::average::{Average, Averager, Ema, RunningAverager};
 use aadl_core::random::Random;
 
 fn run<T: Real, const N: usize>(
@@ -35,4 +35,23 @@ pub(super) fn window(trace: &mut Trace<'_>) -> Outcome {
 pub(super) fn running(trace: &mut Trace<'_>) -> Outcome {
     run::<f32, 11>(trace, &mut RunningAverager::<11, 4>::new(), 42)?;
     run::<f64, 11>(trace, &mut RunningAverager::<11, 4, f64>::new(), 43)
+}
+
+pub(super) fn ema(trace: &mut Trace<'_>) -> Outcome {
+    let mut random = Random::new(44);
+    let (mut single, mut double) = (Ema::new([f32::NAN; 11]), Ema::new([f64::NAN; 11]));
+    for decay in [0.9, 1.0, 0.5] {
+        ensure!(single.push(&[f32::NAN; 11], decay).is_err());
+        for _ in 0..5 {
+            single.push(&vector::<f32, 11>(&mut random), decay)?;
+            double.push(&vector::<f64, 11>(&mut random), decay)?;
+            trace.reals("mean", single.mean().unwrap_or(&[]));
+            trace.reals("mean", double.mean().unwrap_or(&[]));
+        }
+        if decay == 1.0 {
+            single.reset();
+            ensure!(single.mean::<f32>().is_none());
+        }
+    }
+    Ok(())
 }
