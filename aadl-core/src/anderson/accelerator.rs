@@ -2,8 +2,8 @@
 //!
 //! A step (1) counts and decides whether this iterate is stored; (2) forms its residual, which
 //! tells whether the accelerated point before it is to be taken back; (3) stores it and computes
-//! one row of the Gram matrix; (4) where an acceleration is due, solves for the weights and
-//! combines; (5) asks the safeguard. Memory passes: the history is read for the row and again, only
+//! one row of the Gram matrix; (4) where an acceleration is due and the gate lets it, solves for the
+//! weights and combines; (5) asks the safeguard. Memory passes: the history is read for the row and again, only
 //! the iterates with weight, for the combination: once each by kernels that take the columns of a
 //! call together; the portable ones go through the columns one by one, two iterates with each, or
 //! for the row three with two that follow each other in a chain. The new iterate is read once
