@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use aadl_core::anderson::{Config, Stats};
+use aadl_core::average::Ema;
 use aadl_core::multisecant;
 use aadl_core::nn::{Init, Loss, Network, Targets};
 use aadl_core::optim::{Accelerated, Optimizer};
@@ -39,8 +40,33 @@ pub struct Method {
     pub rule: Rule,
     /// Samples a step; none: all of them.
     pub batch: Option<usize>,
+    /// Where the loss after an epoch of mini-batches is measured.
+    pub evaluation: Evaluation,
     /// Evaluation equivalents to spend.
     pub budget: f64,
+}
+
+/// At which parameters a loss is measured; training goes on from the last step in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Evaluation {
+    /// Those of the last step.
+    #[default]
+    Last,
+    /// An exponential moving average over the steps with this decay, 0 to 1.
+    Ema(f64),
+    /// The mean over the steps of the epoch.
+    EpochMean,
+}
+
+impl Evaluation {
+    /// The decay of the average.
+    const fn decay(self) -> Option<f64> {
+        match self {
+            Self::Last => None,
+            Self::Ema(decay) => Some(decay),
+            Self::EpochMean => Some(1.0),
+        }
+    }
 }
 
 /// The state of a run at the end of an epoch (with all samples a step: of a step).
@@ -114,6 +140,7 @@ pub fn train(
     let mut batches = Batches::new(set, batch);
     let (mut grad, mut scratch) = (vec![0.0; n], vec![0.0; network.scratch(64)]);
     let mut spare = scratch.clone();
+    let mut average = Ema::new(vec![0.0f32; n]);
 
     let mut points = Vec::new();
     let mut now =
@@ -125,6 +152,9 @@ pub fn train(
         let clock = Instant::now();
         batches.shuffle(&mut random);
         now.time += clock.elapsed();
+        if method.evaluation == Evaluation::EpochMean {
+            average.reset();
+        }
         for (inputs, targets) in batches.get() {
             let samples = targets.len() as u64;
             let clock = Instant::now();
@@ -148,17 +178,19 @@ pub fn train(
                 // The gradient brought the loss before the step, at the cost so far.
                 points.push(Point { loss: stepper.loss(value).into(), ..seen });
             }
+            let averaged = method.evaluation.decay().map_or(Ok(()), |d| average.push(&params, d));
             now.losses += losses;
             passes += u64::from(losses) * samples;
             now.cost = cost(passes);
             now.time += clock.elapsed();
-            match stepped {
+            match stepped.and(averaged) {
                 Err(Error::NonFinite { .. }) => return Ok(finish(points, now, params, stepper)),
-                stepped => stepped?,
-            };
+                done => done?,
+            }
         }
         if batch < set.len() {
-            let value = network.loss(loss, &params, &set.inputs, set.targets(), &mut spare);
+            let at = average.mean().unwrap_or(&params);
+            let value = network.loss(loss, at, &set.inputs, set.targets(), &mut spare);
             points.push(Point { loss: overflow_is_infinite(value)?.into(), ..now });
         }
         if !proceed(now.cost) {
@@ -312,7 +344,8 @@ mod tests {
             None => Rule::Plain(base),
             Some((config, depth)) => Rule::Accelerated(base, config, depth),
         };
-        let method = Method { rule, batch: Some(batch), budget };
+        let evaluation = Evaluation::Last;
+        let method = Method { rule, batch: Some(batch), evaluation, budget };
         let network: Network<'_> = Network::new(&LAYERS).unwrap();
         train(&network, Loss::MeanSquares, &set(), &method, 1, |_| true).unwrap()
     }
@@ -373,6 +406,34 @@ mod tests {
         }
     }
 
+    /// Averages change where a loss is measured, and neither the steps nor what they cost.
+    #[test]
+    fn averages_are_for_evaluation() {
+        let base = Base::Sgd(SgdConfig { lr: 0.3, ..SgdConfig::DEFAULT });
+        let network: Network<'_> = Network::new(&LAYERS).unwrap();
+        let run = |evaluation, epochs: f64| {
+            let method =
+                Method { rule: Rule::Plain(base), batch: Some(2), evaluation, budget: epochs };
+            train(&network, Loss::MeanSquares, &set(), &method, 1, |_| true).unwrap()
+        };
+        let last = run(Evaluation::Last, 8.0);
+        for evaluation in [Evaluation::Ema(0.5), Evaluation::Ema(1.0), Evaluation::EpochMean] {
+            let run = run(evaluation, 8.0);
+            assert_eq!(run.params, last.params);
+            for (a, b) in run.points.iter().zip(&last.points) {
+                assert_eq!((a.cost, a.gradients), (b.cost, b.gradients));
+                assert_ne!(a.loss, b.loss);
+            }
+        }
+        // Of the last alone it is the same; and all of the first epoch are its mean.
+        let losses = |run: &Run| run.points.iter().map(|point| point.loss).collect::<Vec<_>>();
+        assert_eq!(losses(&run(Evaluation::Ema(0.0), 1.0)), losses(&run(Evaluation::Last, 1.0)));
+        let first = losses(&run(Evaluation::EpochMean, 2.0));
+        let all = losses(&run(Evaluation::Ema(1.0), 2.0));
+        assert_eq!(first[0], all[0]);
+        assert_ne!(first[1], all[1]);
+    }
+
     #[test]
     fn an_overflow_ends_the_run_with_one_infinite_loss() {
         for batch in [5, 2] {
@@ -386,7 +447,8 @@ mod tests {
     #[test]
     fn what_cannot_be_trained_on_is_an_error() {
         let rule = Rule::Plain(Base::Sgd(SgdConfig::DEFAULT));
-        let method = Method { rule, batch: Some(1), budget: 2.0 };
+        let (batch, evaluation) = (Some(1), Evaluation::Last);
+        let method = Method { rule, batch, evaluation, budget: 2.0 };
         let network: Network<'_> = Network::new(&LAYERS).unwrap();
         let attempt = |set: &Dataset| {
             train(&network, Loss::MeanSquares, set, &method, 1, |_| true)
@@ -403,7 +465,7 @@ mod tests {
     fn no_learning_rate_is_needed() {
         let network: Network<'_> = Network::new(&LAYERS).unwrap();
         let rule = Rule::Multisecant(multisecant::Config::DEFAULT, 5);
-        let method = Method { rule, batch: None, budget: 60.0 };
+        let method = Method { rule, batch: None, evaluation: Evaluation::Last, budget: 60.0 };
         let learn = |method| train(&network, Loss::MeanSquares, &set(), method, 1, |_| true);
         let found = learn(&method).unwrap();
         let last = found.points.last().unwrap();

@@ -192,8 +192,8 @@ fn measure(arguments: &Arguments, runner: &Runner<'_>) -> Result<Report, Box<dyn
     let mut mini = mini_batch::tasks()?;
     mini.retain(|task| arguments.keeps(Part::MiniBatch, task.name()));
     if !mini.is_empty() {
-        let table = mini_batch::table(records, threads, seeds, &mini, bar)?;
-        report.blocks.push(("mini-batches", vec![table]));
+        let tables = mini_batch::tables(records, threads, seeds, &mini, bar)?;
+        report.blocks.push(("mini-batches", tables.into()));
     }
     if report.blocks.is_empty() {
         let names = arguments.only.join("\" or \"");

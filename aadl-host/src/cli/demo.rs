@@ -14,7 +14,7 @@ use aadl_host::optim::Base;
 use aadl_host::report::{
     Cell, Chart, Panel, Series, Table, check_writable, write_json, write_whole,
 };
-use aadl_host::train::{Method, Rule, Run, train};
+use aadl_host::train::{Evaluation, Method, Rule, Run, train};
 
 use super::{FAILURE, INTERRUPTED, SUCCESS, Stop, print};
 
@@ -78,12 +78,13 @@ fn entries(budget: f64) -> Vec<Entry> {
     let full =
         [("gradient descent", sgd(2.0, 0.0)), ("Nesterov", sgd(1.0, 0.9)), ("Adam", adam(0.1))];
     let mini = [("SGD", sgd(1.0, 0.0)), ("Adam", adam(0.03))];
+    let method = |rule, batch, budget| Method { rule, batch, evaluation: Evaluation::Last, budget };
     let both = |(name, base), batch, budget| {
         [Rule::Plain(base), Rule::Accelerated(base, Config::TRAINING, DEPTH)]
-            .map(|rule| Entry { name, method: Method { rule, batch, budget } })
+            .map(|rule| Entry { name, method: method(rule, batch, budget) })
     };
     let rule = Rule::Multisecant(multisecant::Config::DEFAULT, PAIRS);
-    let multisecant = Entry { name: "Multisecant", method: Method { rule, batch: None, budget } };
+    let multisecant = Entry { name: "Multisecant", method: method(rule, None, budget) };
     full.into_iter()
         .flat_map(|base| both(base, None, budget))
         .chain([multisecant])
