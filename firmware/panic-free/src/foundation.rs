@@ -68,6 +68,8 @@ fn kernels<T: Real, K: Kernels>() {
     keep(<K as Kernels>::max_difference(unknown::<Difference<'_, T>>()));
     let newest: (Difference<'_, T>, i32) = unknown();
     <K as Kernels>::gram_row(unknown::<Gram>(), newest, unknown(), unknown());
+    <K as Kernels>::exact_sums(newest, unknown(), unknown());
+    <K as Kernels>::copy(unknown::<&mut [T]>(), unknown());
     <K as Kernels>::add_differences(unknown::<&mut [T]>(), unknown());
     <K as Kernels>::dense_forward(unknown::<&[T]>(), unknown(), unknown(), unknown());
     <K as Kernels>::dense_backward_input(unknown::<&[T]>(), unknown(), unknown(), unknown());
