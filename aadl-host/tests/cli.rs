@@ -125,7 +125,7 @@ fn demo_writes_its_files_even_if_nobody_reads_its_output() {
     let (no, yes) = (Some("no"), Some("yes"));
     assert_eq!(kinds, [no, yes, no, yes, no, yes, None, no, yes, no, yes]);
     assert_eq!(at(6, "optimizer"), "Multisecant");
-    assert!(at(6, "cost").as_f64().unwrap() < 0.5 * at(4, "cost").as_f64().unwrap());
+    assert!(at(6, "cost").as_f64().unwrap() < 0.6 * at(4, "cost").as_f64().unwrap());
     // Gradient descent: not there in the budget; accelerated, it is, on every seed.
     assert_eq!((at(0, "reached"), at(1, "reached")), (&"0 of 3".into(), &"3 of 3".into()));
     assert!(at(0, "cost").is_null() && at(1, "cost").as_f64().unwrap() < 100.0);
