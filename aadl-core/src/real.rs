@@ -76,7 +76,7 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($t:ident, $bits:ident, $hardware:ident, $single:expr) => {
+    ($t:ident, $bits:ident, $hardware:ident, $single:ident) => {
         impl Real for $t {
             type Bits = $bits;
             const ZERO: Self = 0.0;
@@ -100,8 +100,7 @@ macro_rules! real {
             }
             #[inline]
             fn single(x: &[Self]) -> Option<&[f32]> {
-                let single: fn(&[Self]) -> Option<&[f32]> = $single;
-                single(x)
+                $single(x)
             }
             #[inline]
             fn abs(self) -> Self {
@@ -141,8 +140,16 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32, SINGLE, |x| Some(x));
-real!(f64, u64, DOUBLE, |_| None);
+real!(f32, u32, SINGLE, single);
+real!(f64, u64, DOUBLE, double);
+
+/// What [`Real::single`] is of each type.
+fn single(x: &[f32]) -> Option<&[f32]> {
+    Some(x)
+}
+fn double(_: &[f64]) -> Option<&[f32]> {
+    None
+}
 
 /// Whether the target is known to have an FPU for double, and for single precision. (What Arm's
 /// hard-float ABI promises is single; that of a RISC-V cannot be asked for.)
