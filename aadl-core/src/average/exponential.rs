@@ -62,7 +62,7 @@ impl<B> Ema<B> {
     where
         B: AsRef<[T]> + AsMut<[T]>,
     {
-        if !(decay >= 0.0 && decay <= 1.0) {
+        if !(0.0..=1.0).contains(&decay) {
             return Err(Error::Config { field: "decay", requires: "0 <= decay <= 1" });
         }
         let mean = self.mean.as_mut();
