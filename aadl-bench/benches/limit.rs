@@ -5,7 +5,8 @@
 //!
 //! An accelerated step must read its history twice: for the products and for the combination. The
 //! bound is the time that reading as many bytes takes, measured here: `2 M N` float32, by a kernel
-//! that does nothing but find the largest magnitude.
+//! that does nothing but find the largest magnitude, on one thread, one column after the other or 4 KiB of each in
+//! turn, whichever is faster.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -16,12 +17,15 @@ use aadl_core::multisecant::{self, Told};
 use aadl_core::random::Random;
 use aadl_host::owned::{AndersonVec, MultisecantVec};
 use aadl_host::simd::Fastest;
+use aadl_host::threads::Threaded;
 
 const SIZES: [usize; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 /// Iterates of the history.
 const DEPTH: usize = 11;
 /// Pairs of the engine without a learning rate.
 const PAIRS: usize = 10;
+/// Elements of a column that are read in turn with those of the others.
+const BLOCK: usize = 1024;
 /// Vectors of the stream that steps take turns with: a prime, so that the same differences do not
 /// come back in the same slots.
 const STREAM: usize = 7;
@@ -78,10 +82,21 @@ fn step<'a, K: Kernels + 'a>(gram: Gram, stream: &'a [Vec<f32>]) -> Work<'a> {
     Box::new(move || advance().1)
 }
 
-/// Reads `columns` vectors twice.
-fn read<'a>(n: usize, columns: usize) -> Work<'a> {
-    let memory = vec![1.0f32; n * columns];
-    Box::new(move || timed(|| [(); 2].map(|()| Fastest::max_magnitude(black_box(&memory)))))
+/// Reads `columns` vectors twice, `block` elements of each in turn: several streams may come faster
+/// than one.
+fn read<'a>(n: usize, columns: usize, block: usize) -> Work<'a> {
+    let memory: Vec<Vec<f32>> = (0..columns).map(|c| vec![1.0; n + 16 * c]).collect();
+    Box::new(move || {
+        timed(|| {
+            for start in (0..2 * n).step_by(block) {
+                let start = start % n;
+                for column in &memory {
+                    let end = n.min(start + block);
+                    black_box(Fastest::max_magnitude(black_box(&column[start..end])));
+                }
+            }
+        })
+    })
 }
 
 /// Every point is accepted; a step is a `tell` and an `ask`.
@@ -115,25 +130,38 @@ fn main() {
     let sizes = if sizes.is_empty() { SIZES.to_vec() } else { sizes };
     println!("accelerated step, M = {DEPTH}, microseconds\n");
     println!(
-        "{:>9} {:>7} {:>9} {:>9} {:>9} {:>9} {:>12}",
-        "N", "GB/s", "bound", "exact", "wide", "portable", "bound/exact"
+        "{:>9} {:>7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>12} {:>14}",
+        "N",
+        "GB/s",
+        "bound",
+        "exact",
+        "wide",
+        "portable",
+        "threads",
+        "bound/exact",
+        "exact/threads"
     );
     for n in &sizes {
         let stream = stream(*n);
-        let [bound, exact, wide, portable] = alternate([
-            read(*n, DEPTH),
+        let [whole, blocks, exact, wide, portable, threads] = alternate([
+            read(*n, DEPTH, *n),
+            read(*n, DEPTH, BLOCK),
             step::<Fastest>(Gram::Exact, &stream),
             step::<Fastest>(Gram::Wide, &stream),
             step::<Portable>(Gram::Exact, &stream),
+            step::<Threaded<Fastest, 1>>(Gram::Exact, &stream),
         ]);
+        let bound = whole.min(blocks);
         let rate = (2 * DEPTH * n * size_of::<f32>()) as f64 / bound * 1e-9;
         println!(
-            "{n:>9} {rate:>7.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>12.2}",
+            "{n:>9} {rate:>7.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>12.2} {:>14.2}",
             1e6 * bound,
             1e6 * exact,
             1e6 * wide,
             1e6 * portable,
-            bound / exact
+            1e6 * threads,
+            bound / exact,
+            exact / threads
         );
     }
     println!("\nstep without a learning rate, M = {PAIRS}, microseconds\n");
@@ -143,8 +171,9 @@ fn main() {
     );
     for n in &sizes {
         let stream = stream(*n);
-        let [bound, single, half, quarter, portable] = alternate([
-            read(*n, 2 * PAIRS),
+        let [whole, blocks, single, half, quarter, portable] = alternate([
+            read(*n, 2 * PAIRS, *n),
+            read(*n, 2 * PAIRS, BLOCK),
             engine::<f32, Fastest>(&stream),
             engine::<i16, Fastest>(&stream),
             engine::<i8, Fastest>(&stream),
@@ -152,7 +181,7 @@ fn main() {
         ]);
         println!(
             "{n:>9} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.2}",
-            1e6 * bound,
+            1e6 * whole.min(blocks),
             1e6 * single,
             1e6 * half,
             1e6 * quarter,

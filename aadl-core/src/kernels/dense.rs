@@ -232,7 +232,7 @@ fn accumulate<K: Kernels + ?Sized, T: Real>(
     for (b, results) in results.chunks_mut(block).enumerate() {
         if results.len() == block {
             let factors = factors.from(b * ROWS, 0);
-            if large::<K>() {
+            if large::<K>() && width >= 2 * COLUMNS {
                 accumulate_rows::<T, ROWS, { 2 * COLUMNS }>(
                     results, terms, width, factors, from_zero,
                 );
