@@ -88,8 +88,7 @@ fn read<'a>(n: usize, columns: usize, block: usize) -> Work<'a> {
     let memory: Vec<Vec<f32>> = (0..columns).map(|c| vec![1.0; n + 16 * c]).collect();
     Box::new(move || {
         timed(|| {
-            for start in (0..2 * n).step_by(block) {
-                let start = start % n;
+            for start in [(); 2].iter().flat_map(|()| (0..n).step_by(block)) {
                 for column in &memory {
                     let end = n.min(start + block);
                     black_box(Fastest::max_magnitude(black_box(&column[start..end])));

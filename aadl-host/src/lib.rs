@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`simd`] | the core's kernels per instruction set, chosen at run time |
+//! | [`threads`] | kernels over long vectors on all cores |
 //! | [`owned`] | owners on the heap, for sizes known at run time |
 //! | [`optim`] | the core's optimizers, chosen at run time |
 //! | [`compat`] | AADL, the Python package, exactly as it is, faults included |

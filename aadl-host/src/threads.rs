@@ -9,10 +9,10 @@ use std::ops::Range;
 
 use aadl_core::Real;
 use aadl_core::history::MAX_DEPTH;
-use aadl_core::kernels::{BLOCK, Column, Difference, EXACT_DIGITS, Gram, Kernels, Scaled};
+use aadl_core::kernels::{BLOCK, Column, Difference, Gram, Kernels, Scaled};
 use rayon::prelude::*;
 
-use crate::simd::Fastest;
+use crate::simd::{Fastest, rounded};
 
 /// Elements that a thread takes at a time.
 const PIECE: usize = 4 * BLOCK;
@@ -20,8 +20,8 @@ const PIECE: usize = 4 * BLOCK;
 const ROUND: usize = 256;
 
 /// `K` on all threads of the current [`rayon`] pool, where vectors have `LONG` elements and more. On
-/// shorter ones, waking threads costs more than they save (`docs/performance.md`). One thread does what
-/// is left: products of quantised columns, and layers.
+/// shorter ones, waking threads costs more than they save (`docs/performance.md`). One thread does the
+/// sums that have no slice ([`Kernels::sum_terms`]), those of quantised columns, and layers.
 ///
 /// ```
 /// use aadl_core::kernels::{Kernels, Portable};
@@ -41,10 +41,11 @@ fn cut<T>(x: &[T], range: Range<usize>) -> &[T] {
 
 /// The elements of a difference in a range, or none.
 fn part<'a, T>(d: &Difference<'a, T>, range: Range<usize>) -> Difference<'a, T> {
-    Difference {
-        newer: d.newer.get(range.clone()).unwrap_or_default(),
-        older: d.older.get(range).unwrap_or_default(),
-    }
+    Difference { newer: cut(d.newer, range.clone()), older: cut(d.older, range) }
+}
+
+fn length<T>(d: &Difference<'_, T>) -> usize {
+    d.newer.len().min(d.older.len())
 }
 
 /// The pieces of `n` elements.
@@ -104,8 +105,7 @@ impl<K: Kernels, const LONG: usize> Threaded<K, LONG> {
                     },
                 );
             for ((sum, (_, exponent)), out) in sums.iter().zip(columns).zip(out) {
-                let exponent = newest.1 + exponent - 2 * (EXACT_DIGITS - 1);
-                *out = *sum as f64 * f64::power_of_two(exponent);
+                *out = rounded(*sum, newest.1, *exponent);
             }
             return;
         }
@@ -182,7 +182,7 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
     }
 
     fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits {
-        let n = x.newer.len().min(x.older.len());
+        let n = length(&x);
         if n < LONG {
             return K::max_difference(x);
         }
@@ -195,13 +195,13 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
         columns: &[Residual<'_, T>],
         out: &mut [f64],
     ) {
-        let length = |(d, _): &Residual<'_, T>| d.newer.len().min(d.older.len());
-        let n = columns.iter().map(length).fold(length(&newest), usize::min);
+        let n = columns.iter().map(|(d, _)| length(d)).fold(length(&newest.0), usize::min);
         if n < LONG {
             return K::gram_row(gram, newest, columns, out);
         }
+        let count = columns.len().min(out.len());
+        let (columns, out) = (&columns[..count], &mut out[..count]);
         for (columns, out) in columns.chunks(MAX_DEPTH).zip(out.chunks_mut(MAX_DEPTH)) {
-            let out = &mut out[..columns.len()];
             Self::row(gram, newest, columns, n, out);
         }
     }
@@ -215,7 +215,9 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
     }
 
     fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) {
-        if x.len() < LONG {
+        let n = terms.iter().map(|(d, _)| length(d)).fold(x.len(), usize::min);
+        let x = &mut x[..n];
+        if n < LONG {
             return K::add_differences(x, terms);
         }
         x.par_chunks_mut(PIECE).enumerate().for_each(|(i, x)| {
@@ -231,7 +233,9 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
     }
 
     fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) {
-        if out.len() < LONG {
+        let n = length(&x).min(out.len());
+        let out = &mut out[..n];
+        if n < LONG {
             return K::quantise(x, exponent, out);
         }
         out.par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| {
@@ -254,7 +258,9 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
     }
 
     fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) {
-        if x.len() < LONG {
+        let n = terms.iter().map(|(c, _)| c.elements.len()).fold(x.len(), usize::min);
+        let x = &mut x[..n];
+        if n < LONG {
             return K::add_columns(x, terms);
         }
         x.par_chunks_mut(PIECE).enumerate().for_each(|(i, x)| {

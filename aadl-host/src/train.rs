@@ -174,7 +174,8 @@ pub fn train(
                 losses += 1;
                 network.loss(loss, params, inputs, targets, &mut spare).unwrap_or(f32::INFINITY)
             });
-            if batch == set.len() {
+            // Where the first loss of all is not finite, there are no parameters in force.
+            if batch == set.len() && (value.is_finite() || stepped.is_ok()) {
                 // The gradient brought the loss before the step, at the cost so far.
                 points.push(Point { loss: stepper.loss(value).into(), ..seen });
             }
@@ -432,6 +433,25 @@ mod tests {
         let all = losses(&run(Evaluation::Ema(1.0), 2.0));
         assert_eq!(first[0], all[0]);
         assert_ne!(first[1], all[1]);
+    }
+
+    #[test]
+    fn a_start_that_overflows_ends_the_run_with_one_infinite_loss() {
+        let mut set = set();
+        set.inputs.fill(f32::MAX);
+        let network: Network<'_> = Network::new(&LAYERS).unwrap();
+        for rule in [
+            Rule::Plain(Base::Sgd(SgdConfig::DEFAULT)),
+            Rule::Multisecant(multisecant::Config::DEFAULT, 5),
+        ] {
+            let evaluation = Evaluation::Last;
+            let method = Method { rule, batch: None, evaluation, budget: 9.0 };
+            let labels = Labels::Values(vec![f32::MAX; 5]);
+            let set = Dataset { labels, ..set.clone() };
+            let run = train(&network, Loss::MeanSquares, &set, &method, 1, |_| true).unwrap();
+            let losses: Vec<f64> = run.points.iter().map(|point| point.loss).collect();
+            assert_eq!(losses, [f64::INFINITY], "{rule:?}");
+        }
     }
 
     #[test]

@@ -226,3 +226,55 @@ fn the_fastest_kernels_give_the_portable_bits_at_every_remainder() {
         assert!(result.is_ok(), "n = {n}: {result:?}");
     }
 }
+
+/// More columns and terms than one group takes, and what has more blocks than one round of threads.
+#[test]
+fn many_columns_and_many_blocks_give_the_portable_bits() {
+    type Threads = Threaded<Fastest, 1>;
+    fn rows<K: Kernels>(x: &[Vec<f32>]) -> (Vec<f64>, Vec<f32>) {
+        let residuals: Vec<_> = x
+            .windows(2)
+            .map(|pair| {
+                let difference = Difference { newer: &pair[1][..], older: &pair[0][..] };
+                (difference, <f32 as Real>::exponent(Portable::max_difference(difference)))
+            })
+            .collect();
+        let newest = residuals[residuals.len() - 1];
+        let mut out = vec![0.0; residuals.len()];
+        let mut all = Vec::new();
+        for gram in [Gram::Exact, Gram::Wide] {
+            K::gram_row(gram, newest, &residuals, &mut out);
+            all.extend_from_slice(&out);
+        }
+        all.extend([K::dot(&x[0], &x[1]).into(), K::dot_wide(&x[0], &x[1])]);
+        let terms: Vec<_> = residuals.iter().map(|(d, _)| (*d, 0.3)).collect();
+        let mut sum = x[0].clone();
+        K::add_differences(&mut sum, &terms);
+        (all, sum)
+    }
+    for (columns, n) in [(35, 5000), (2, (1 << 20) + 4101)] {
+        let mut random = Random::new(n as u64);
+        let x: Vec<Vec<f32>> =
+            (0..=columns).map(|_| slice(&mut random, Kind::Ordinary, n)).collect();
+        let expected = rows::<Portable>(&x);
+        assert_eq!(rows::<Fastest>(&x), expected);
+        assert_eq!(rows::<Threads>(&x), expected);
+    }
+}
+
+/// Slices of other lengths: the rest of the longer ones is ignored.
+#[test]
+fn threads_ignore_what_is_longer_than_the_shortest() {
+    type Threads = Threaded<Portable, 1>;
+    let (long, short) = (vec![1.5f32; 40_000], vec![0.5f32; 20_000]);
+    let (mut found, mut expected) = (long.clone(), long.clone());
+    let difference = Difference { newer: &short[..], older: &long[..] };
+    Threads::add_differences(&mut found, &[(difference, 2.0)]);
+    Portable::add_differences(&mut expected, &[(difference, 2.0)]);
+    assert_eq!(found, expected);
+    assert_eq!((found[19_999], found[20_000]), (-0.5, 1.5));
+    let residual = (difference, 0);
+    let mut out = [0.0; 1];
+    Threads::gram_row(Gram::Exact, residual, &[residual; 3], &mut out);
+    assert_eq!(out, [20_000.0]);
+}

@@ -161,7 +161,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     }
 
     /// True where the next iterate begins a chain, so that [`AndersonMut::start`] at the point
-    /// before it gains a residual, and the gate is not shut.
+    /// before it gains a residual, and the gate is not shut, as far as the last step told.
     pub fn wants_start(&self) -> bool {
         self.begins_chain() && self.state.shutter.opens_next(&self.state.stats)
     }

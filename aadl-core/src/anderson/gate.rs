@@ -32,9 +32,10 @@ pub enum Gate {
     /// Where the newest residual is what the three before it foretell.
     ///
     /// A due acceleration waits until four residuals of one chain are known, and is rejected with
-    /// [`super::Reason::Unpredictable`] where the error is larger; that costs no evaluation. After a
-    /// rejection of any reason the gate is shut for 4 steps, and for twice as many each time until a
-    /// point is accelerated. While it is shut nothing is stored or computed ([`super::Step::Waited`]),
+    /// [`super::Reason::Unpredictable`] where the error is larger; that costs no evaluation. After a due
+    /// acceleration was rejected, for whatever reason, the gate is shut for 4 steps, and for twice as
+    /// many each time until a point is accelerated. (One that [`super::Safeguard::Residual`] takes back
+    /// later has been; `patience` alone bounds those.) While it is shut nothing is stored or computed ([`super::Step::Waited`]),
     /// and the history stays as it is.
     ///
     /// Accelerated points that were evaluated and rejected are at most one in `patience` steps at any
@@ -93,7 +94,7 @@ impl Shutter {
 }
 
 /// The square of the error of the module's header, of consecutive residuals in the slots
-/// `[f_3, f_2, f_1, f_0]`, the newest first. NaN where one of them is zero.
+/// `[f_3, f_2, f_1, f_0]`, the newest first. NaN where one of the oldest two is zero.
 pub(super) fn prediction_error(gram: &GramMatrix<'_>, slots: [usize; ITERATES - 1]) -> f64 {
     let [newest, f2, f1, f0] = slots;
     // In units of the oldest, so that no product of two products over- or underflows.

@@ -34,7 +34,8 @@ pub struct Solution {
 /// `limit` evaluations of `g`, which replaces its argument. On [`Stop::Converged`], `x` is the
 /// map's value at the point with that residual; on [`Stop::NonFinite`] what the map gave; on
 /// [`Stop::Limit`] the last point, which may be an accelerated one that no residual has confirmed.
-/// The history of before is forgotten first.
+/// The history of before is forgotten first. While a [`super::Gate`] is shut no residual is known, so that
+/// convergence is seen late: leave it open here.
 ///
 /// # Errors
 /// [`Error::Length`] and [`Error::NonFinite`] of `x`; [`Error::Config`], also for a tolerance that

@@ -12,6 +12,10 @@ const ABREAST: usize = 4;
 /// `x += sum_c b_c (newer_c - older_c)`, element by element, the terms in order.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) {
+    let shortest =
+        |n: usize, (d, _): &(Difference<'_, T>, T)| n.min(d.newer.len()).min(d.older.len());
+    let n = terms.iter().fold(x.len(), shortest);
+    let Some(x) = x.get_mut(..n) else { return };
     let (blocks, rest) = x.as_chunks_mut::<BLOCK>();
     let start = blocks.len() * BLOCK;
     for (i, x) in blocks.iter_mut().enumerate() {
@@ -32,7 +36,7 @@ pub(super) fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>,
     }
 }
 
-/// Adds the elements of block `index`, if all terms have it.
+/// Adds the elements of block `index`.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 fn add_block<T: Real, const N: usize>(
     x: &mut [T; BLOCK],

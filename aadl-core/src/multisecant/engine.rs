@@ -298,8 +298,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             }
             if let Some((slot, fall)) = pair {
                 products.set_step(slot, K::column_norm2(self.pairs.step(slot)));
-                if !bounded {
-                    // The reduced gradient is not that of the losses.
+                if !bounded && config.clip == f32::INFINITY {
+                    // A gradient that is reduced or clipped is not that of the losses.
                     direction::correct_curvature(&mut products, slot, fall);
                 }
                 if let Some(theta) = direction::long_step(&products, slot) {

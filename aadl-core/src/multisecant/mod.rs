@@ -28,8 +28,9 @@
 //! tenth. No evaluation is spent on anything else.
 //!
 //! The first step is along the gradient, as long as would bring the loss to zero if it were linear, but
-//! no longer than the vector of parameters (1, where that is zero). So nothing here has a unit: of a loss
-//! and of parameters that are powers of two times as large, the steps are the same, to the bit.
+//! no longer than the vector of parameters (1, where that is zero). So nothing here has a unit, unless the
+//! start is zero: of a loss and of parameters that are powers of two times as large, the steps are the
+//! same, to the bit. Where gradients are clipped, curvatures are not corrected: losses are not.
 //!
 //! | file | what it holds |
 //! |---|---|

@@ -11,6 +11,8 @@ use std::arch::x86_64::{
 use aadl_core::kernels::{Difference, EXACT_DIGITS, Gram, Kernels, Portable};
 use aadl_core::real::Real;
 
+use super::rounded;
+
 /// Lanes of a register of float32.
 const LANES: usize = 8;
 /// Chunks of lanes between two folds of the sums: a sum of 64 bits takes two products of each,
@@ -55,8 +57,7 @@ fn exact_row<T: Real>(
             return false;
         }
         for ((column, sum), out) in columns.iter().zip(sums).zip(out) {
-            let exponent = newest.1 + column.1 - 2 * (EXACT_DIGITS - 1);
-            *out = sum as f64 * f64::power_of_two(exponent);
+            *out = rounded(sum, newest.1, column.1);
         }
         true
     })

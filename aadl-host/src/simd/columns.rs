@@ -51,13 +51,14 @@ fn finish<C: Column>(
 ) {
     // One factor after the other: their product may be no normal number where the result is.
     let scaled = |sum: i128, a: i32, b: i32| {
-        sum as f32 * f32::power_of_two(a + 1) * f32::power_of_two(b + 1)
+        let power = |exponent: i32| f32::power_of_two(exponent.saturating_add(1));
+        sum as f32 * power(a) * power(b)
     };
     for ((column, sums), out) in columns.iter().zip(sums).zip(out) {
-        let exponent = column.exponent - C::DIGITS;
+        let exponent = column.exponent.saturating_sub(C::DIGITS);
         *out = [
-            scaled(sums[0], exponent, newest - C::DIGITS),
-            scaled(sums[1], exponent, vector - C::Vector::DIGITS),
+            scaled(sums[0], exponent, newest.saturating_sub(C::DIGITS)),
+            scaled(sums[1], exponent, vector.saturating_sub(C::Vector::DIGITS)),
         ];
     }
 }

@@ -13,13 +13,19 @@
 //!
 //! This file holds all the `unsafe` of the crate; the files beside it are safe code.
 
-use aadl_core::kernels::{Column, Difference, Gram, Kernels, Portable, Scaled};
+use aadl_core::kernels::{Column, Difference, EXACT_DIGITS, Gram, Kernels, Portable, Scaled};
 use aadl_core::real::Real;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod columns;
+
+/// An exact sum of products of two residuals' integers as the number it stands for.
+pub(crate) fn rounded(sum: i128, newest: i32, column: i32) -> f64 {
+    let exponent = newest.saturating_add(column).saturating_sub(2 * (EXACT_DIGITS - 1));
+    sum as f64 * f64::power_of_two(exponent)
+}
 
 /// The fastest backend of this target, and of whatever CPU the program meets.
 #[cfg(target_arch = "x86_64")]
