@@ -26,11 +26,11 @@ const ROUND: usize = 256;
 /// ```
 /// use aadl_core::kernels::{Kernels, Portable};
 /// use aadl_host::threads::Threaded;
-/// let x: Vec<f32> = (0..1 << 19).map(|i| (i as f32).sin()).collect();
+/// let x: Vec<f32> = (0..1 << 20).map(|i| (i as f32).sin()).collect();
 /// assert_eq!(<Threaded>::dot(&x, &x).to_bits(), Portable::dot(&x, &x).to_bits());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Threaded<K = Fastest, const LONG: usize = { 1 << 18 }>(PhantomData<K>);
+pub struct Threaded<K = Fastest, const LONG: usize = { 1 << 20 }>(PhantomData<K>);
 
 /// A residual and its scale.
 type Residual<'a, T> = (Difference<'a, T>, i32);
