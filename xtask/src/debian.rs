@@ -2,8 +2,8 @@
 //! to type.
 
 use crate::workspace::{Outcome, Workspace, output, run};
-use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
 
 /// Installs `packages` if one of `programs` is missing.
 pub(crate) fn provide(workspace: &Workspace, programs: &[&str], packages: &[&str]) -> Outcome {
@@ -34,13 +34,51 @@ pub(crate) fn install(workspace: &Workspace, packages: &[&str]) -> Outcome {
     if output(workspace.command("id").arg("-u"))? != "0" {
         return Err("only root may install packages".into());
     }
-    run(workspace.command("apt-get").args(["update", "-q"]))?;
-    let arguments = ["install", "-q", "-y", "--no-install-recommends", "--no-remove"];
+    let installed = apt(workspace, &[], packages);
+    if installed.is_ok() || !has_backports(workspace) {
+        return installed;
+    }
+    println!("a package that is here is from backports, and may need others from there");
+    let (sources, suite) = backports(workspace)?;
+    apt(
+        workspace,
+        &["-o", &format!("Dir::Etc::sourceparts={}", sources.display()), "-t", &suite],
+        packages,
+    )
+}
+
+fn apt(workspace: &Workspace, options: &[&str], packages: &[&str]) -> Outcome {
+    run(workspace.command("apt-get").args(options).args(["update", "-q"]))?;
     run(workspace
         .command("apt-get")
-        .args(arguments)
+        .args(options)
+        .args(["install", "-q", "-y", "--no-install-recommends", "--no-remove"])
         .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// Whether a package of Debian's backports is installed: Debian's own QEMU, say, does not go with
+/// their `qemu-utils`.
+fn has_backports(workspace: &Workspace) -> bool {
+    output(workspace.command("dpkg-query").args(["-W", "-f", "${Version}\n"]))
+        .is_ok_and(|versions| versions.contains("~bpo"))
+}
+
+/// A folder with the system's sources of packages and backports, which the system's own settings may
+/// lack, and the name of the suite.
+fn backports(workspace: &Workspace) -> Outcome<(PathBuf, String)> {
+    let folder = workspace.target_dir.join("apt-sources");
+    let failed = |error: io::Error| format!("{}: {error}", folder.display());
+    let release = fs::read_to_string("/etc/os-release").map_err(failed)?;
+    let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    let suite = format!("{}-backports", codename.ok_or("/etc/os-release names no release")?);
+    fs::create_dir_all(&folder).map_err(failed)?;
+    for entry in fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten() {
+        fs::copy(entry.path(), folder.join(entry.file_name())).map_err(failed)?;
+    }
+    let line = format!("deb http://deb.debian.org/debian {suite} main\n");
+    fs::write(folder.join("backports.list"), line).map_err(failed)?;
+    Ok((folder, suite))
 }
 
 /// What a user types to install packages.
