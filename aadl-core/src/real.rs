@@ -71,7 +71,8 @@ pub trait Real:
     fn magnitude_bits(self) -> Self::Bits;
     /// `floor(log2(x))` of the positive finite magnitude with these bits, subnormals included.
     fn exponent(bits: Self::Bits) -> i32;
-    /// `2^exponent`, for exponents of normal numbers of this type.
+    /// `2^exponent`, for exponents of normal numbers of this type. Of another exponent, a number
+    /// that means nothing, though the same on every target: who needs no check pays for none.
     fn power_of_two(exponent: i32) -> Self;
 }
 
@@ -133,8 +134,7 @@ macro_rules! real {
             fn power_of_two(exponent: i32) -> Self {
                 const STORED: u32 = $t::MANTISSA_DIGITS - 1;
                 const BIAS: i32 = $t::MAX_EXP - 1;
-                let biased = exponent.clamp(1 - BIAS, BIAS) + BIAS;
-                $t::from_bits((biased as $bits) << STORED)
+                $t::from_bits((exponent.wrapping_add(BIAS) as $bits) << STORED)
             }
         }
     };

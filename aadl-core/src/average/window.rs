@@ -192,7 +192,10 @@ impl<'a, T: Real, K: Kernels> Entries<'a, T, K> {
             return 1.0;
         }
         let bits = K::max_magnitude(self.older).max(K::max_magnitude(self.newer));
-        if bits == T::Bits::default() { 1.0 } else { f64::power_of_two(-T::exponent(bits)) }
+        if bits == T::Bits::default() {
+            return 1.0;
+        }
+        f64::power_of_two((-T::exponent(bits)).clamp(f64::MIN_EXP - 1, f64::MAX_EXP - 1))
     }
 
     /// Calls `visit` with elements `start .. start + LANES` of each entry, oldest first, in

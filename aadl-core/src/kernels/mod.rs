@@ -345,10 +345,12 @@ pub(crate) fn first_non_finite_of<T: Real>(
 /// assert_eq!(x, [0.375, 0.0]);
 /// ```
 pub fn multiply_by_power_of_two<T: Real>(x: &mut [T], exponent: i32) {
+    let largest = T::exponent(T::INFINITY_BITS) - 1;
     let mut exponent = exponent.clamp(-4096, 4096);
     while exponent != 0 {
-        let factor = T::power_of_two(exponent);
-        exponent -= T::exponent(factor.magnitude_bits());
+        let part = exponent.clamp(1 - largest, largest);
+        let factor = T::power_of_two(part);
+        exponent -= part;
         for x in &mut *x {
             *x *= factor;
         }

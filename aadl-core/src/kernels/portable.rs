@@ -251,14 +251,16 @@ fn exact_sums<T: Real>(
     sums: &mut [(T, i64); GROUP],
 ) -> usize {
     let length = |(d, _): &Column<'_, T>| d.newer.len().min(d.older.len());
-    let (mut n, mut smallest) = (length(newest), newest.1);
+    let (mut n, mut beyond) = (length(newest), Scale::<T>::beyond(newest.1));
     for (column, sum) in columns.iter().zip(&mut *sums) {
         n = n.min(length(column));
-        smallest = smallest.min(column.1);
-        sum.0 = Scale::new(column.1).first;
+        beyond |= Scale::<T>::beyond(column.1);
+        sum.0 = T::power_of_two(shift(column.1));
     }
-    let simple = Scale::<T>::new(smallest).second.is_none();
-    for start in (0..n).step_by(FOLD) {
+    let simple = beyond >= 0;
+    // Not `step_by`, which counts the steps first.
+    let mut start = 0;
+    while start < n {
         let end = n.min(start + FOLD);
         let whole = if simple { end / CHUNK } else { start / CHUNK };
         for index in start / CHUNK..whole {
@@ -271,6 +273,7 @@ fn exact_sums<T: Real>(
         if n > FOLD {
             fold(sums, out, start == 0);
         }
+        start = end;
     }
     n
 }
@@ -318,7 +321,7 @@ fn whole_chunk<T: Real>(
     let (Some(x), Some(y)) = (chunk(newest.0.older, index), chunk(newest.0.newer, index)) else {
         return;
     };
-    let factor = Scale::new(newest.1).first;
+    let factor = T::power_of_two(shift(newest.1));
     let integers = core::array::from_fn(|i| ((y[i] - x[i]) * factor).truncate());
     loop {
         if let Some((pair, after)) = columns.split_first_chunk()
@@ -332,7 +335,7 @@ fn whole_chunk<T: Real>(
         }
         let Some(((c, exponent), after)) = columns.split_first() else { return };
         let Some((sum, rest)) = sums.split_first_mut() else { return };
-        if newest.0.is(c) && newest.1 == *exponent {
+        if newest.1 == *exponent && newest.0.is(c) {
             sum.1 = integers.iter().fold(sum.1, |sum, a| add_product(sum, *a, *a));
         } else {
             add_one(&integers, c, index, sum);
@@ -422,6 +425,11 @@ fn each<T: Real>(
     }
 }
 
+/// `23 - e`: what makes integers of a residual is 2 to the power of that.
+fn shift(exponent: i32) -> i32 {
+    (EXACT_DIGITS - 1).wrapping_sub(exponent)
+}
+
 /// `2^(23 - e)` as one factor where that is a normal number, else as two (a residual below
 /// `2^-104` in float32), the second applied to the result of the first. Both products are exact
 /// wherever the result is not cut off anyway.
@@ -434,8 +442,17 @@ struct Scale<T> {
 impl<T: Real> Scale<T> {
     fn new(exponent: i32) -> Self {
         let shift = (EXACT_DIGITS - 1).saturating_sub(exponent);
-        let largest = T::exponent(T::INFINITY_BITS) - 1;
-        let second = (shift > largest).then(|| T::power_of_two(shift - largest));
-        Self { first: T::power_of_two(shift), second }
+        let second = (shift > Self::largest()).then(|| T::power_of_two(shift - Self::largest()));
+        Self { first: T::power_of_two(shift.min(Self::largest())), second }
+    }
+
+    /// Negative where it takes two factors: the sign of several, or-ed, tells whether one of them does.
+    fn beyond(exponent: i32) -> i32 {
+        Self::largest().wrapping_sub(shift(exponent))
+    }
+
+    /// The exponent of the largest power of two.
+    fn largest() -> i32 {
+        T::exponent(T::INFINITY_BITS) - 1
     }
 }
