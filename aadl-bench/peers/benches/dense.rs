@@ -70,8 +70,11 @@ impl Layer {
     }
 }
 
+/// Computes the outputs.
+type Forward = fn(&Layer, &mut [f32]);
+
 fn forward(criterion: &mut Criterion) {
-    let kinds: [(&str, fn(&Layer, &mut [f32])); 3] = [
+    let kinds: [(&str, Forward); 3] = [
         ("ours", Layer::ours),
         ("nalgebra (matrixmultiply)", Layer::nalgebra),
         ("faer (gemm)", Layer::faer),

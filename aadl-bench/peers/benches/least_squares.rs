@@ -176,7 +176,7 @@ fn steps(criterion: &mut Criterion) {
     for n in SIZES {
         let stream = iterates(n);
         let mut ours = Ours::new(n);
-        let mut peers: [(&str, Peer); 4] = [
+        let mut peers: Vec<(&str, Peer)> = vec![
             ("nalgebra QR", nalgebra_qr(n)),
             ("nalgebra normal equations", nalgebra_normal(n)),
             ("faer QR", faer_qr(n)),
@@ -187,14 +187,21 @@ fn steps(criterion: &mut Criterion) {
             ours.step(newest, true);
         }
         let newest = stream.len() - 1;
-        for (name, peer) in &mut peers {
+        peers.retain_mut(|(name, peer)| {
             peer(&window(&stream, newest), &mut x);
             let distance = distance(&ours.accelerated, &x);
-            // Sums of n numbers in float32 may be wrong by 2^-24 n.
-            let allowed = 1e-5 + 1e-8 * n as f64;
-            assert!(distance <= allowed, "{name}, N = {n}: {distance:e} of the norm away");
             println!("N = {n}: {name} is {distance:.1e} of the norm away from ours");
-        }
+            // faer's QR gives NaN in float32 for a million rows: nothing to compare with.
+            if distance.is_nan() {
+                println!("N = {n}: {name} is left out");
+                return false;
+            }
+            // Normal equations square the condition, which is 21 here; sums of n numbers in float32 may
+            // be wrong by 2^-24 n.
+            let allowed = 1e-4 + 1e-8 * n as f64;
+            assert!(distance <= allowed, "more than {allowed:.1e}");
+            true
+        });
         let mut group = criterion.benchmark_group(format!("step/N={n}"));
         group.sample_size(10).warm_up_time(Duration::from_millis(200));
         group.measurement_time(Duration::from_secs(1));
