@@ -252,7 +252,7 @@ fn many_columns_and_many_blocks_give_the_portable_bits() {
         K::add_differences(&mut sum, &terms);
         (all, sum)
     }
-    for (columns, n) in [(35, 5000), (2, (1 << 20) + 4101)] {
+    for (columns, n) in [(35, 5000), (12, 20_001), (2, (1 << 20) + 4101)] {
         let mut random = Random::new(n as u64);
         let x: Vec<Vec<f32>> =
             (0..=columns).map(|_| slice(&mut random, Kind::Ordinary, n)).collect();

@@ -62,6 +62,7 @@ pub fn losses(
         title: "Loss against cost, medians".to_owned(),
         x_label: "evaluation equivalents (gradient 1, loss alone 1/3)".to_owned(),
         y_label: "best loss so far".to_owned(),
+        log_x: false,
         panels,
     })
 }

@@ -341,6 +341,7 @@ fn chart(entries: &[Entry], runs: &[Vec<Run>]) -> Chart {
         title: "Training a 64-16-10 network on handwritten digits".to_owned(),
         x_label: "evaluation equivalents (gradient 1, loss 1/3)".to_owned(),
         y_label: "training loss (cross-entropy)".to_owned(),
+        log_x: false,
         panels: vec![panel("full batch", true), panel("mini-batches of 32", false)],
     }
 }

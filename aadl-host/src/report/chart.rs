@@ -1,7 +1,8 @@
-//! Line charts with a logarithmic vertical axis, as SVG.
+//! Line charts with a logarithmic vertical axis, and perhaps a logarithmic horizontal one, as SVG.
 
 use std::error::Error;
 
+use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 
 /// A line, with a band around it.
@@ -35,6 +36,8 @@ pub struct Chart {
     pub x_label: String,
     /// Beside each panel.
     pub y_label: String,
+    /// Whether the horizontal axis is logarithmic, too; else it begins at 0.
+    pub log_x: bool,
     /// From left to right.
     pub panels: Vec<Panel>,
 }
@@ -92,23 +95,45 @@ impl Chart {
         let low = points().map(|p| p.1).filter(positive).fold(f64::INFINITY, f64::min);
         let high = points().map(|p| p.3).filter(positive).fold(0.0, f64::max);
         let right = points().map(|p| p.0).fold(0.0, f64::max);
+        let left = points().map(|p| p.0).filter(positive).fold(f64::INFINITY, f64::min);
         if !(low <= high && right > 0.0) {
             return Ok(());
         }
         let (axes, legend) = area.split_vertically(AXES);
-        let mut chart = ChartBuilder::on(&axes)
+        let mut builder = ChartBuilder::on(&axes);
+        builder
             .caption(&panel.title, ("sans-serif", 16))
             .margin(12)
             .x_label_area_size(42)
-            .y_label_area_size(64)
-            .build_cartesian_2d(0.0..right, (low / 1.3..high * 1.3).log_scale())?;
+            .y_label_area_size(64);
+        let y = (low / 1.3..high * 1.3).log_scale();
+        if self.log_x {
+            let x = (left / 1.1..right * 1.1).log_scale();
+            self.lines(builder.build_cartesian_2d(x, y)?, &legend, panel)
+        } else {
+            self.lines(builder.build_cartesian_2d(0.0..right, y)?, &legend, panel)
+        }
+    }
+
+    fn lines<B: DrawingBackend, X: Ranged<ValueType = f64> + ValueFormatter<f64>>(
+        &self,
+        mut chart: ChartContext<'_, B, Cartesian2d<X, LogCoord<f64>>>,
+        legend: &DrawingArea<B, plotters::coord::Shift>,
+        panel: &Panel,
+    ) -> Result<(), Box<dyn Error>>
+    where
+        B::ErrorType: 'static,
+    {
+        let positive = |y: &f64| *y > 0.0 && y.is_finite();
+        let long = self.log_x && panel.series.iter().flat_map(|s| &s.points).any(|p| p.0 >= 1e4);
+        let x_text = |x: &f64| if long { format!("{x:.0e}") } else { format!("{x:.0}") };
         chart
             .configure_mesh()
             .light_line_style(WHITE)
             .bold_line_style(RGBColor(225, 225, 225))
             .x_desc(&self.x_label)
             .y_desc(&self.y_label)
-            .x_label_formatter(&|x| format!("{x:.0}"))
+            .x_label_formatter(&x_text)
             .y_label_formatter(&|y| format!("{y:.1e}"))
             .draw()?;
         for (index, series) in panel.series.iter().enumerate() {
@@ -142,6 +167,7 @@ mod tests {
             title: "loss".to_owned(),
             x_label: "cost".to_owned(),
             y_label: "loss".to_owned(),
+            log_x: false,
             panels: vec![Panel { title: "one".to_owned(), series: vec![series] }; 2],
         }
     }
@@ -172,6 +198,14 @@ mod tests {
         assert_eq!(svg.matches("a&lt;b &amp; c").count(), 2);
         assert_eq!(svg.matches("<polygon").count(), 2);
         assert!(svg.matches("<polyline").count() >= 2);
+    }
+
+    #[test]
+    fn both_axes_may_be_logarithmic() {
+        let points = vec![(0.0, 1.0, 1.0, 1.0), (1e3, 2.0, 2.0, 2.0), (1e7, 2e4, 2e4, 2e4)];
+        let svg = Chart { log_x: true, ..chart(points) }.to_svg().unwrap();
+        assert_well_formed(&svg);
+        assert!(svg.contains("1e3") && svg.contains("1e7"), "{svg}");
     }
 
     /// Zero has no logarithm, and a run may overflow.

@@ -7,6 +7,7 @@ use std::arch::x86_64::{
     _mm256_extract_epi64, _mm256_max_epu32, _mm256_mul_epi32, _mm256_mul_ps, _mm256_set1_ps,
     _mm256_setr_ps, _mm256_setzero_si256, _mm256_srli_epi64, _mm256_sub_ps,
 };
+use std::ops::Range;
 
 use aadl_core::kernels::{Difference, EXACT_DIGITS, Gram, Kernels, Portable};
 use aadl_core::real::Real;
@@ -18,8 +19,13 @@ const LANES: usize = 8;
 /// Chunks of lanes between two folds of the sums: a sum of 64 bits takes two products of each,
 /// all of them below `2^48`.
 const FOLD: usize = 1 << 13;
-/// Columns that are read at a time. More streams thrash caches.
-const ABREAST: usize = 8;
+/// Columns in one pass. Of more, sums and factors do not stay in registers: eight took three times as
+/// long as five.
+const ABREAST: usize = 5;
+/// Columns of two passes, which take turns after this many elements: so what both read comes from
+/// memory once.
+const TOGETHER: usize = 2 * ABREAST;
+const BLOCK: usize = 1 << 13;
 
 /// A residual and its scale.
 type Residual<'a, T = f32> = (Difference<'a, T>, i32);
@@ -50,10 +56,9 @@ fn exact_row<T: Real>(
     columns: &[Residual<'_, T>],
     out: &mut [f64],
 ) -> bool {
-    let Some(newest) = single(newest) else { return false };
-    columns.chunks(ABREAST).zip(out.chunks_mut(ABREAST)).all(|(columns, out)| {
-        let mut sums = [0; ABREAST];
-        if !group_sums(newest, columns, &mut sums) {
+    columns.chunks(TOGETHER).zip(out.chunks_mut(TOGETHER)).all(|(columns, out)| {
+        let mut sums = [0; TOGETHER];
+        if !add_sums(newest, columns, &mut sums) {
             return false;
         }
         for ((column, sum), out) in columns.iter().zip(sums).zip(out) {
@@ -70,9 +75,9 @@ pub(super) fn exact_sums<T: Real>(
     columns: &[Residual<'_, T>],
     sums: &mut [i128],
 ) {
-    for (columns, sums) in columns.chunks(ABREAST).zip(sums.chunks_mut(ABREAST)) {
-        let mut found = [0; ABREAST];
-        if single(newest).is_some_and(|newest| group_sums(newest, columns, &mut found)) {
+    for (columns, sums) in columns.chunks(TOGETHER).zip(sums.chunks_mut(TOGETHER)) {
+        let mut found = [0; TOGETHER];
+        if add_sums(newest, columns, &mut found) {
             sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += found);
         } else {
             Portable::exact_sums(newest, columns, sums);
@@ -80,36 +85,54 @@ pub(super) fn exact_sums<T: Real>(
     }
 }
 
-/// The sums of integer products of at most [`ABREAST`] columns. False as of [`exact_row`].
+/// Adds the sums of integer products of at most [`TOGETHER`] columns. False as of [`exact_row`]; then
+/// the sums are nothing.
 #[target_feature(enable = "avx2")]
-fn group_sums<T: Real>(
-    newest: Residual<'_>,
+fn add_sums<T: Real>(
+    newest: Residual<'_, T>,
     columns: &[Residual<'_, T>],
-    sums: &mut [i128; ABREAST],
+    sums: &mut [i128; TOGETHER],
 ) -> bool {
-    let mut group = [newest; ABREAST];
-    for (place, column) in group.iter_mut().zip(columns) {
+    let Some(newest) = single(newest) else { return false };
+    let length = |(d, _): &Residual<'_>| d.newer.len().min(d.older.len());
+    let mut n = length(&newest);
+    let mut all = [newest; TOGETHER];
+    for (place, column) in all.iter_mut().zip(columns) {
         *place = single(*column).unwrap_or(newest);
+        n = n.min(length(place));
     }
-    let [a, b, c, d, e, f, g, h] = group;
-    match columns.len() {
-        1 => abreast(newest, [a], sums),
-        2 => abreast(newest, [a, b], sums),
-        3 => abreast(newest, [a, b, c], sums),
-        4 => abreast(newest, [a, b, c, d], sums),
-        5 => abreast(newest, [a, b, c, d, e], sums),
-        6 => abreast(newest, [a, b, c, d, e, f], sums),
-        7 => abreast(newest, [a, b, c, d, e, f, g], sums),
-        _ => abreast(newest, [a, b, c, d, e, f, g, h], sums),
+    let all = &all[..columns.len()];
+    for start in (0..n).step_by(BLOCK) {
+        let range = start..n.min(start + BLOCK);
+        let newest = part(&newest, range.clone());
+        for (columns, sums) in all.chunks(ABREAST).zip(sums.chunks_mut(ABREAST)) {
+            let column =
+                |i: usize| columns.get(i).map_or(newest, |column| part(column, range.clone()));
+            let done = match columns.len() {
+                1 => abreast(newest, [0].map(column), sums),
+                2 => abreast(newest, [0, 1].map(column), sums),
+                3 => abreast(newest, [0, 1, 2].map(column), sums),
+                4 => abreast(newest, [0, 1, 2, 3].map(column), sums),
+                _ => abreast(newest, [0, 1, 2, 3, 4].map(column), sums),
+            };
+            if !done {
+                return false;
+            }
+        }
     }
+    true
 }
 
-/// [`group_sums`] of `C` columns in one pass.
+fn part<'a>((d, exponent): &Residual<'a>, range: Range<usize>) -> Residual<'a> {
+    (Difference { newer: &d.newer[range.clone()], older: &d.older[range] }, *exponent)
+}
+
+/// [`add_sums`] of `C` columns in one pass.
 #[target_feature(enable = "avx2")]
 fn abreast<const C: usize>(
     newest: Residual<'_>,
     columns: [Residual<'_>; C],
-    out: &mut [i128; ABREAST],
+    out: &mut [i128],
 ) -> bool {
     let length = |(d, _): &Residual<'_>| d.newer.len().min(d.older.len());
     let n = columns.iter().map(length).fold(length(&newest), usize::min);
@@ -160,7 +183,7 @@ fn abreast<const C: usize>(
     if above(largest) {
         return false;
     }
-    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum);
+    out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
     true
 }
 

@@ -1,0 +1,182 @@
+//! How the time of a step grows with the numbers of an iterate and with the history, drawn:
+//! `cargo run --release -p aadl-bench --bin growth`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use aadl_core::anderson::{Config, Reason, Safeguard, Step};
+use aadl_core::kernels::{Column, Gram};
+use aadl_core::multisecant;
+use aadl_core::random::Random;
+use aadl_host::owned::{AndersonVec, MultisecantVec};
+use aadl_host::report::{Chart, Panel, Series, check_writable, write_whole};
+use clap::Parser;
+
+/// Time steps on one thread over the numbers of an iterate, and over the iterates of the history, and
+/// draw both with logarithmic axes.
+#[derive(Parser)]
+struct Arguments {
+    /// The picture to write.
+    #[arg(long, default_value = "aadl-out/growth.svg")]
+    out: PathBuf,
+    /// Short vectors only.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Numbers of an iterate, with a history of [`DEPTH`]; with `--quick` only the first of them.
+const SIZES: [usize; 13] = [
+    1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000,
+    5_000_000, 10_000_000,
+];
+const QUICK: usize = 4;
+const DEPTH: usize = 11;
+/// Histories, with iterates of [`LENGTHS`]; with `--quick` only of the first.
+const DEPTHS: [usize; 9] = [3, 4, 6, 8, 11, 14, 18, 24, 32];
+const LENGTHS: [usize; 2] = [10_000, 1_000_000];
+/// Of one point, how long steps are taken, and how many there are at least.
+const TIME: Duration = Duration::from_millis(500);
+const STEPS: usize = 30;
+/// Vectors that steps take turns with: a prime, so that the same differences do not come back in the
+/// same places.
+const STREAM: usize = 7;
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    check_writable(&arguments.out)?;
+    let sizes = &SIZES[..if arguments.quick { QUICK } else { SIZES.len() }];
+    let lengths = &LENGTHS[..if arguments.quick { 1 } else { LENGTHS.len() }];
+    let mut over_size: [Vec<(usize, f64)>; 4] = Default::default();
+    println!("{:>9} {:>3} {:>10} {:>10} {:>10} {:>10}", "N", "M", "exact", "wide", "i16", "f32");
+    for n in sizes {
+        let stream = stream(*n);
+        let times = [
+            accelerated(Gram::Exact, DEPTH, &stream)?,
+            accelerated(Gram::Wide, DEPTH, &stream)?,
+            engine::<i16>(DEPTH - 1, &stream)?,
+            engine::<f32>(DEPTH - 1, &stream)?,
+        ];
+        print(*n, DEPTH, &times);
+        for (line, time) in over_size.iter_mut().zip(times) {
+            line.push((*n, time));
+        }
+    }
+    let mut over_depth = Vec::new();
+    for (colour, n) in lengths.iter().enumerate() {
+        let stream = stream(*n);
+        let mut lines: [Vec<(usize, f64)>; 2] = Default::default();
+        for depth in DEPTHS {
+            let times = [accelerated(Gram::Exact, depth, &stream)?, engine::<i16>(depth, &stream)?];
+            print(*n, depth, &times);
+            for (line, time) in lines.iter_mut().zip(times) {
+                line.push((depth, time));
+            }
+        }
+        let [exact, engine] = lines;
+        over_depth.push(series(format!("accelerated step, N = {n}"), 2 * colour, &exact));
+        over_depth.push(series(format!("no learning rate, i16, N = {n}"), 2 * colour + 1, &engine));
+    }
+    let names = [
+        "accelerated step, exact sums",
+        "accelerated step, wide sums",
+        "no learning rate, i16",
+        "no learning rate, f32",
+    ];
+    let over_size = names.iter().zip(&over_size).enumerate();
+    let panel = |title: String, series| Panel { title, series };
+    let chart = Chart {
+        title: "Time of a step on one thread".to_owned(),
+        x_label: "numbers N, or iterates and pairs M".to_owned(),
+        y_label: "microseconds".to_owned(),
+        log_x: true,
+        panels: vec![
+            panel(
+                format!("over N, M = {DEPTH} iterates or {} pairs", DEPTH - 1),
+                over_size.map(|(i, (name, line))| series((*name).to_owned(), i, line)).collect(),
+            ),
+            panel("over M".to_owned(), over_depth),
+        ],
+    };
+    write_whole(&arguments.out, chart.to_svg()?.as_bytes())?;
+    println!("{}", arguments.out.display());
+    Ok(())
+}
+
+fn print(n: usize, depth: usize, times: &[f64]) {
+    print!("{n:>9} {depth:>3}");
+    for time in times {
+        print!(" {time:>10.1}");
+    }
+    println!();
+}
+
+fn series(name: String, colour: usize, line: &[(usize, f64)]) -> Series {
+    let points = line.iter().map(|(x, time)| (*x as f64, *time, *time, *time)).collect();
+    Series { name, colour, accented: true, points }
+}
+
+fn stream(n: usize) -> Vec<Vec<f32>> {
+    let mut random = Random::new(1);
+    (0..STREAM).map(|_| (0..n).map(|_| random.uniform::<f32>() - 0.5).collect()).collect()
+}
+
+/// The shortest time of a step in microseconds, after `warm_up` of them. A step tells its own time.
+fn least<E>(warm_up: usize, mut step: impl FnMut() -> Result<Duration, E>) -> Result<f64, E> {
+    for _ in 0..warm_up {
+        step()?;
+    }
+    let (start, mut steps, mut least) = (Instant::now(), 0, Duration::MAX);
+    while steps < STEPS || start.elapsed() < TIME {
+        least = least.min(step()?);
+        steps += 1;
+    }
+    Ok(1e6 * least.as_secs_f64())
+}
+
+/// A loss rejects every accelerated point, so that the history is always that of a map: `M - 1`
+/// residuals.
+fn accelerated(gram: Gram, depth: usize, stream: &[Vec<f32>]) -> Result<f64, aadl_core::Error> {
+    let config = Config { gram, frequency: 1, safeguard: Safeguard::Loss, ..Config::DEFAULT };
+    let mut owner = AndersonVec::<f32>::new(stream[0].len(), depth)?;
+    let (mut x, mut iterates) = (stream[0].clone(), stream.iter().cycle());
+    let mut step = Step::Waited;
+    let time = least(2 * depth, || {
+        if let Some(iterate) = iterates.next() {
+            x.copy_from_slice(iterate);
+        }
+        let start = Instant::now();
+        step = owner.view().step_with(&config, &mut x, |_| 0.0)?;
+        Ok(start.elapsed())
+    })?;
+    assert_eq!(step, Step::Rejected(Reason::Loss), "nothing to measure");
+    Ok(time)
+}
+
+/// Every point is accepted; a step is a `tell` and an `ask`.
+fn engine<C: Column>(pairs: usize, stream: &[Vec<f32>]) -> Result<f64, aadl_core::Error> {
+    let config = multisecant::Config::DEFAULT;
+    let n = stream[0].len();
+    let mut owner = MultisecantVec::<C>::new(n, pairs)?;
+    let (mut x, mut gradient, mut gradients) = (vec![0.0; n], vec![0.0; n], stream.iter().cycle());
+    let mut loss = 0.0;
+    least(2 * pairs, || {
+        if let Some(next) = gradients.next() {
+            gradient.copy_from_slice(next);
+        }
+        loss -= 1.0;
+        let start = Instant::now();
+        owner.view().tell(&config, &mut x, loss, &mut gradient)?;
+        owner.view().ask(&config, &mut x)?;
+        Ok(start.elapsed())
+    })
+}
