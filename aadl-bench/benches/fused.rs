@@ -1,5 +1,5 @@
-//! What the promised bits cost: training steps of small networks beside those of the same kernels with
-//! fused multiplication and addition, whose bits are others.
+//! What the promised bits cost: the training step of a small network beside that of the same kernels
+//! with fused multiplication and addition, whose bits are others.
 //!
 //! `cargo bench -p aadl-bench --bench fused` times both in turn and prints the ratio of the least times.
 //! The tiles are those of the core; only the innermost operation differs.
@@ -318,38 +318,29 @@ mod fused {
         }
     }
 
-    const LAYERS: [[Layer; 2]; 2] = [
-        [Layer::dense(4, 16, Activation::Tanh), Layer::dense(16, 3, Activation::Identity)],
-        [Layer::dense(64, 32, Activation::Relu), Layer::dense(32, 10, Activation::Identity)],
-    ];
+    const LAYERS: [Layer; 2] =
+        [Layer::dense(64, 32, Activation::Relu), Layer::dense(32, 10, Activation::Identity)];
 
     pub(super) fn main() {
         if !(Avx2::is_available() && std::arch::is_x86_feature_detected!("fma")) {
             println!("This processor cannot fuse.");
             return;
         }
-        println!("| network | promised bits, microseconds | fused | ratio |\n|---|---|---|---|");
-        for layers in &LAYERS {
-            let mut ours = Training::<Fastest>::new(layers, 32);
-            let mut fused = Training::<Fused>::new(layers, 32);
-            let (loss, other) = (ours.step(), fused.step());
-            assert!((loss - other).abs() <= 1e-5 * loss, "{loss} and {other}");
-            let (mut ours_least, mut fused_least) = (f64::INFINITY, f64::INFINITY);
-            for _ in 0..ROUNDS {
-                ours_least = ours_least.min(ours.time());
-                fused_least = fused_least.min(fused.time());
-            }
-            let [first, second] = layers;
-            println!(
-                "| {}-{}-{} | {:.2} | {:.2} | {:.2} |",
-                first.inputs,
-                first.outputs,
-                second.outputs,
-                ours_least * 1e6,
-                fused_least * 1e6,
-                ours_least / fused_least,
-            );
+        let mut ours = Training::<Fastest>::new(&LAYERS, 32);
+        let mut fused = Training::<Fused>::new(&LAYERS, 32);
+        let (loss, other) = (ours.step(), fused.step());
+        assert!((loss - other).abs() <= 1e-5 * loss, "{loss} and {other}");
+        let (mut ours_least, mut fused_least) = (f64::INFINITY, f64::INFINITY);
+        for _ in 0..ROUNDS {
+            ours_least = ours_least.min(ours.time());
+            fused_least = fused_least.min(fused.time());
         }
+        println!(
+            "64-32-10 at batch 32: {:.2} microseconds, fused {:.2}, ratio {:.2}",
+            ours_least * 1e6,
+            fused_least * 1e6,
+            ours_least / fused_least,
+        );
     }
 }
 
