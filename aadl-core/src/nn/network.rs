@@ -127,8 +127,8 @@ impl<'a, F, K> Network<'a, F, K> {
     /// # use aadl_core::kernels::Portable;
     /// # use aadl_core::nn::{Activation, Layer, Network};
     /// let layers = [Layer::dense(4, 2, Activation::Identity)];
-    /// let net = Network::new(&layers)?.on::<Portable>();
-    /// # let net: Network = net;
+    /// let net: Network = Network::new(&layers)?;
+    /// let net = net.on::<Portable>();
     /// assert_eq!(net.params(), 10);
     /// # Ok::<(), aadl_core::Error>(())
     /// ```
