@@ -17,6 +17,7 @@ use aadl_core::{Error, Real};
 use crate::data::{Dataset, Labels};
 use crate::optim::Base;
 use crate::owned::{AndersonVec, MultisecantVec};
+use crate::simd::Fastest;
 
 /// Forward passes that cost as much as one forward and backward pass.
 const FORWARDS: u64 = 3;
@@ -107,8 +108,8 @@ impl Run {
     }
 }
 
-/// Trains `network` on `set` from the parameters that `seed` makes. `proceed` is called after each
-/// epoch with the cost so far; false ends the run.
+/// Trains `network`, on the [`Fastest`] kernels, on `set` from the parameters that `seed` makes.
+/// `proceed` is called after each epoch with the cost so far; false ends the run.
 ///
 /// # Errors
 /// Those of the network and of the optimizers, for shapes and settings that do not fit. A loss or
@@ -127,6 +128,7 @@ pub fn train(
     if set.is_empty() {
         return Err(Error::Length { what: "samples", expected: 1, found: 0 });
     }
+    let network = network.on::<Fastest>();
     let n = network.params();
     let mut random = Random::new(seed);
     let mut params = vec![0.0f32; n];

@@ -153,9 +153,10 @@ fn columns<K: Kernels, C: Column>(
 
 /// A dense layer whose weights are at most `n`.
 fn layer<K: Kernels, T: Real>(trace: &mut Trace<'_>, random: &mut Random, kind: Kind, n: usize) {
-    let inputs = 1 + random.below(40);
+    let widest = [40, 600][random.below(2)];
+    let inputs = 1 + random.below(widest);
     let outputs = (n / inputs).min(40);
-    let samples = random.below(20);
+    let samples = random.below(40);
     let mut draw = |n| slice::<T>(random, kind, n);
     let (mut weights, mut bias) = (draw(inputs * outputs), draw(outputs));
     let (x, delta) = (draw(inputs * samples), draw(outputs * samples));
@@ -202,6 +203,8 @@ proptest! {
         n in prop_oneof![0..100usize, 0..20_000usize],
     ) {
         same_bits::<Fastest>(seed, kind, n)?;
+        #[cfg(target_arch = "x86_64")]
+        same_bits::<aadl_host::simd::Avx2>(seed, kind, n)?;
     }
 
     #[test]

@@ -34,6 +34,7 @@ use aadl_core::kernels::Gram;
 use aadl_core::nn::{Activation, Layer, Loss, Network, Targets};
 use aadl_core::optim::{Optimizer, Sgd, SgdConfig};
 use aadl_host::owned::AndersonVec;
+use aadl_host::simd::Fastest;
 
 type Outcome<T = ()> = Result<T, String>;
 
@@ -199,7 +200,7 @@ impl Training {
 impl Work for Training {
     fn run(&mut self, steps: u64) -> Outcome {
         self.params.copy_from_slice(&self.initial);
-        let net = <Network>::new(&self.layers).map_err(|e| e.to_string())?;
+        let net = <Network>::new(&self.layers).map_err(|e| e.to_string())?.on::<Fastest>();
         for _ in 0..steps {
             self.loss = net
                 .loss_and_gradient(

@@ -17,6 +17,7 @@ use aadl_core::math::Libm;
 use aadl_core::nn::{Activation, Init, Layer, Loss, Network};
 use aadl_core::random::Random;
 use aadl_host::data::{DataError, Dataset, Labels, Scaling};
+use aadl_host::simd::Fastest;
 
 use super::objective::{Problem, TARGETS};
 use crate::suite::functions;
@@ -61,13 +62,13 @@ impl Problem for Training {
     }
 
     fn loss(&self, seed: u64, x: &[f32]) -> f32 {
-        let (network, set) = (self.network(), self.set(seed));
+        let (network, set) = (self.network().on::<Fastest>(), self.set(seed));
         let mut scratch = vec![0.0; network.scratch(TILE)];
         network.loss(self.loss, x, &set.inputs, set.targets(), &mut scratch).unwrap_or(f32::NAN)
     }
 
     fn loss_and_gradient(&self, seed: u64, x: &[f32], gradient: &mut [f32]) -> f32 {
-        let (network, set) = (self.network(), self.set(seed));
+        let (network, set) = (self.network().on::<Fastest>(), self.set(seed));
         let mut scratch = vec![0.0; network.scratch(TILE)];
         let (inputs, targets) = (&set.inputs, set.targets());
         network

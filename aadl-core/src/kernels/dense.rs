@@ -13,21 +13,20 @@
 //! Each costs `batch * outputs * inputs` multiplications and additions. All three work on register
 //! tiles, whose shape changes speed only: a result's accumulator never meets another's. The tile
 //! lies across results (outputs, samples or inputs), so that vector units serve many accumulators
-//! at once, and no sum is split.
+//! at once, and no sum is split. Where registers are large, [`forward`] is that of `turned`.
 
-use super::{Kernels, WIDE};
+use super::{Kernels, WIDE, turned};
 use crate::real::Real;
 
-/// Outputs (or samples, in [`backward_input`]) of a tile; twice as many outputs in [`forward`], where
-/// registers are of 32 bytes.
-const ROWS: usize = 4;
+/// Outputs (or samples, in [`backward_input`]) of a tile.
+pub(super) const ROWS: usize = 4;
 /// Samples of a tile of [`forward`].
 const SAMPLES: usize = if WIDE { 8 } else { 1 };
 /// Terms of a tile of the backward products. More than one saves loads and stores of a batch's
 /// results, some 15 % of its time on a Cortex-M4F, for 1.3 KiB of code.
 const TERMS: usize = if WIDE { 4 } else { 1 };
-/// Inputs of a tile of the backward products; twice as many where registers are of 32 bytes. With more
-/// than 16 sums in a tile, compilers for x86-64's baseline keep them in memory, unvectorised: 3 instead
+/// Inputs of a tile of the backward products; twice as many where registers are of 32 bytes, eight times
+/// where they are of 64. With more than 16 sums in a tile, compilers for x86-64's baseline keep them in memory, unvectorised: 3 instead
 /// of 10 to 13 products a nanosecond.
 const COLUMNS: usize = if WIDE { 4 } else { 8 };
 /// Whether registers are of 32 bytes at least.
@@ -49,15 +48,16 @@ pub(super) fn forward<K: Kernels + ?Sized, T: Real>(
     if layer.inputs == 0 {
         return;
     }
+    let turn = large::<K>() && layer.outputs >= ROWS;
+    let samples = if turn { turned::SAMPLES } else { SAMPLES };
     let (block_in, block_out) =
-        (layer.inputs.saturating_mul(SAMPLES), layer.outputs.saturating_mul(SAMPLES));
+        (layer.inputs.saturating_mul(samples), layer.outputs.saturating_mul(samples));
     for (x, y) in inputs.chunks(block_in).zip(outputs.chunks_mut(block_out)) {
-        if SAMPLES > 1 && x.len() == block_in && y.len() == block_out {
-            if large::<K>() {
-                layer.forward::<{ 2 * ROWS }, SAMPLES>(x, y);
-            } else {
-                layer.forward::<ROWS, SAMPLES>(x, y);
-            }
+        // Of less than half of the samples, most work would be for nothing.
+        if turn && 2 * x.len() >= block_in {
+            turned::forward(weights, bias, x, y);
+        } else if SAMPLES > 1 && x.len() == block_in && y.len() == block_out {
+            layer.forward::<ROWS, SAMPLES>(x, y);
         } else {
             for (x, y) in x.chunks(layer.inputs).zip(y.chunks_mut(layer.outputs)) {
                 layer.forward::<ROWS, 1>(x, y);
@@ -203,6 +203,7 @@ impl<'a, T: Real> Factors<'a, T> {
     }
 
     /// Those of the first results, by term.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn block<const R: usize, const K: usize>(self) -> [[T; R]; K] {
         core::array::from_fn(|k| {
             core::array::from_fn(|r| {
@@ -232,7 +233,11 @@ fn accumulate<K: Kernels + ?Sized, T: Real>(
     for (b, results) in results.chunks_mut(block).enumerate() {
         if results.len() == block {
             let factors = factors.from(b * ROWS, 0);
-            if large::<K>() && width >= 2 * COLUMNS {
+            if WIDE && K::REGISTER >= 64 && width >= 8 * COLUMNS {
+                accumulate_rows::<T, ROWS, { 8 * COLUMNS }>(
+                    results, terms, width, factors, from_zero,
+                );
+            } else if large::<K>() && width >= 2 * COLUMNS {
                 accumulate_rows::<T, ROWS, { 2 * COLUMNS }>(
                     results, terms, width, factors, from_zero,
                 );
@@ -287,9 +292,33 @@ fn tile<T: Real, const R: usize, const K: usize, const C: usize>(
     else {
         return;
     };
+    let (mut results, mut terms) = chunks::<T, R, K, C>(results, terms, factors, from_zero);
+    if WIDE && C > 2 * COLUMNS {
+        (results, terms) = chunks::<T, R, K, { 2 * COLUMNS }>(results, terms, factors, from_zero);
+    }
+    for i in 0..terms.first().map_or(0, |term| term.len()) {
+        for (r, result) in results.iter_mut().enumerate() {
+            let Some(result) = result.get_mut(i) else { continue };
+            let mut sum = if from_zero { T::ZERO } else { *result };
+            for (factors, term) in factors.iter().zip(&terms) {
+                sum += factors[r] * term.get(i).copied().unwrap_or_default();
+            }
+            *result = sum;
+        }
+    }
+}
+
+/// [`tile`] of all chunks of `C` columns; returns what is left over.
+#[inline(always)]
+fn chunks<'r, 't, T: Real, const R: usize, const K: usize, const C: usize>(
+    results: [&'r mut [T]; R],
+    terms: [&'t [T]; K],
+    factors: [[T; R]; K],
+    from_zero: bool,
+) -> ([&'r mut [T]; R], [&'t [T]; K]) {
     let mut results = results.map(<[T]>::as_chunks_mut::<C>);
     let terms = terms.map(<[T]>::as_chunks::<C>);
-    for i in 0..width / C {
+    for i in 0..terms.first().map_or(0, |(term, _)| term.len()) {
         let terms = terms.map(|(term, _)| term.get(i).copied().unwrap_or([T::ZERO; C]));
         for (r, (result, _)) in results.iter_mut().enumerate() {
             let Some(result) = result.get_mut(i) else { continue };
@@ -302,22 +331,13 @@ fn tile<T: Real, const R: usize, const K: usize, const C: usize>(
             *result = sums;
         }
     }
-    for i in 0..width % C {
-        for (r, (_, result)) in results.iter_mut().enumerate() {
-            let Some(result) = result.get_mut(i) else { continue };
-            let mut sum = if from_zero { T::ZERO } else { *result };
-            for (factors, (_, term)) in factors.iter().zip(&terms) {
-                sum += factors[r] * term.get(i).copied().unwrap_or_default();
-            }
-            *result = sum;
-        }
-    }
+    (results.map(|(_, rest)| rest), terms.map(|(_, rest)| rest))
 }
 
 /// The first `N` rows of a matrix. All being of `width` elements, which the compiler sees, one
 /// check of an index serves them all.
 #[inline(always)]
-fn rows<T, const N: usize>(mut matrix: &[T], width: usize) -> Option<[&[T]; N]> {
+pub(super) fn rows<T, const N: usize>(mut matrix: &[T], width: usize) -> Option<[&[T]; N]> {
     let mut rows = [[].as_slice(); N];
     for row in &mut rows {
         (*row, matrix) = matrix.split_at_checked(width)?;

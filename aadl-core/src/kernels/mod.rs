@@ -23,6 +23,7 @@ mod columns;
 mod dense;
 mod lockstep;
 mod portable;
+mod turned;
 
 pub use columns::{Column, Elements, Scaled};
 

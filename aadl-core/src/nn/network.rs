@@ -120,6 +120,22 @@ impl<'a, F, K> Network<'a, F, K> {
         Ok(Self { layers, engine: PhantomData })
     }
 
+    /// The same layers on other kernels. The bits stay, the speed changes: a host takes the table
+    /// that it shares with a device, on `aadl_host::simd::Fastest`.
+    ///
+    /// ```
+    /// # use aadl_core::kernels::Portable;
+    /// # use aadl_core::nn::{Activation, Layer, Network};
+    /// let layers = [Layer::dense(4, 2, Activation::Identity)];
+    /// let net: Network = Network::new(&layers)?;
+    /// let net = net.on::<Portable>();
+    /// assert_eq!(net.params(), 10);
+    /// # Ok::<(), aadl_core::Error>(())
+    /// ```
+    pub const fn on<L>(&self) -> Network<'a, F, L> {
+        Network { layers: self.layers, engine: PhantomData }
+    }
+
     /// The layers.
     pub const fn layers(&self) -> &'a [Layer] {
         self.layers

@@ -6,10 +6,11 @@
 //! |---|---|---|
 //! | [`Portable`] | those of the target: SSE2 on x86-64, NEON on AArch64 | everywhere |
 //! | [`Avx2`] | AVX2 where the CPU has it, else those of [`Portable`] | x86-64 |
+//! | [`Avx512`] | AVX-512 for layers where the CPU has it, else those of [`Avx2`] | x86-64 |
 //!
 //! NEON belongs to every AArch64, so that the compiler already uses it in [`Portable`]. Fused
-//! multiplications would change bits (the contract's first rule), and AVX-512 is left out: compilers
-//! make gathers of it where two AVX2 registers do better.
+//! multiplications would change bits (the contract's first rule). Kernels over long vectors are left
+//! to AVX2: they wait for memory, and compilers make gathers of them for AVX-512.
 //!
 //! This file holds all the `unsafe` of the crate; the files beside it are safe code.
 
@@ -29,7 +30,7 @@ pub(crate) fn rounded(sum: i128, newest: i32, column: i32) -> f64 {
 
 /// The fastest backend of this target, and of whatever CPU the program meets.
 #[cfg(target_arch = "x86_64")]
-pub type Fastest = Avx2;
+pub type Fastest = Avx512;
 /// The fastest backend of this target.
 #[cfg(not(target_arch = "x86_64"))]
 pub type Fastest = Portable;
@@ -54,91 +55,157 @@ impl Avx2 {
     }
 }
 
-/// The portable bodies with tiles for the registers of AVX2.
+/// AVX-512 for layers, whose tiles fit its registers; all else is [`Avx2`].
+///
+/// ```
+/// use aadl_core::kernels::{Kernels, Portable};
+/// use aadl_host::simd::Avx512;
+/// let (weights, x) = ([0.1f32; 6], [0.7; 3]);
+/// let (mut y, mut expected) = ([0.0; 2], [0.0; 2]);
+/// Avx512::dense_forward(&weights, &[1.0; 2], &x, &mut y);
+/// Portable::dense_forward(&weights, &[1.0; 2], &x, &mut expected);
+/// assert_eq!(y, expected);
+/// ```
 #[cfg(target_arch = "x86_64")]
-struct Body;
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Avx512;
 
 #[cfg(target_arch = "x86_64")]
-impl Kernels for Body {
-    const REGISTER: usize = 32;
+impl Avx512 {
+    /// Whether this CPU has the foundation of AVX-512, for registers of every length. (Found out
+    /// once; then a load.)
+    pub fn is_available() -> bool {
+        std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512vl")
+    }
 }
 
-/// Implements each kernel by a function that may use AVX2, or by that of [`Portable`] where the CPU
-/// has none. A function of [`Body`] is inlined into the clone, and so becomes code for the registers
-/// that the clone is allowed.
+/// The portable bodies with tiles for registers of this many bytes.
+#[cfg(target_arch = "x86_64")]
+struct Body<const REGISTER: usize>;
+
+#[cfg(target_arch = "x86_64")]
+impl<const REGISTER: usize> Kernels for Body<REGISTER> {
+    const REGISTER: usize = REGISTER;
+}
+
+#[cfg(target_arch = "x86_64")]
+type Body32 = Body<32>;
+#[cfg(target_arch = "x86_64")]
+type Body64 = Body<64>;
+
+/// Implements each kernel by a function that may use these instructions, or by that of another backend
+/// where the CPU has none of them. A function of [`Body`] is inlined into the clone, and so becomes code
+/// for the registers that the clone is allowed.
 #[cfg(target_arch = "x86_64")]
 macro_rules! clones {
-    ($(
+    ($features:literal, $Else:ident; $(
         fn $name:ident<$T:ident: $Bound:ident>($($argument:ident: $type:ty),*) $(-> $Out:ty)?
             = $module:ident;
-    )*) => {
-        impl Kernels for Avx2 {
-            const REGISTER: usize = Body::REGISTER;
-        $(
-            #[inline]
-            fn $name<$T: $Bound>($($argument: $type),*) $(-> $Out)? {
-                #[target_feature(enable = "avx2")]
-                fn clone<$T: $Bound>($($argument: $type),*) $(-> $Out)? {
-                    $module::$name($($argument),*)
-                }
-                if Self::is_available() {
-                    // SAFETY: `clone` is a safe function, to be called where its instructions are
-                    // known to exist: this CPU has just been found to have them.
-                    unsafe { clone($($argument),*) }
-                } else {
-                    Portable::$name($($argument),*)
-                }
+    )*) => {$(
+        #[inline]
+        fn $name<$T: $Bound>($($argument: $type),*) $(-> $Out)? {
+            #[target_feature(enable = $features)]
+            fn clone<$T: $Bound>($($argument: $type),*) $(-> $Out)? {
+                $module::$name($($argument),*)
             }
-        )*}
-    };
+            if Self::is_available() {
+                // SAFETY: `clone` is a safe function, to be called where its instructions are
+                // known to exist: this CPU has just been found to have them.
+                unsafe { clone($($argument),*) }
+            } else {
+                $Else::$name($($argument),*)
+            }
+        }
+    )*};
+}
+
+/// Implements each kernel by that of another backend.
+#[cfg(target_arch = "x86_64")]
+macro_rules! others {
+    ($Else:ident; $(
+        fn $name:ident<$T:ident: $Bound:ident>($($argument:ident: $type:ty),*) $(-> $Out:ty)?
+            = $module:ident;
+    )*) => {$(
+        #[inline]
+        fn $name<$T: $Bound>($($argument: $type),*) $(-> $Out)? {
+            $Else::$name($($argument),*)
+        }
+    )*};
+}
+
+/// The kernels over long vectors, and what has them for AVX2, given to a macro after its arguments.
+#[cfg(target_arch = "x86_64")]
+macro_rules! vectors {
+    ($macro:ident, $($arguments:tt)*) => { $macro! { $($arguments)*
+        fn dot<T: Real>(a: &[T], b: &[T]) -> T = Body32;
+        fn dot_wide<T: Real>(a: &[T], b: &[T]) -> f64 = Body32;
+        fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]) = Body32;
+        fn all_finite<T: Real>(x: &[T]) -> bool = Body32;
+        fn max_magnitude<T: Real>(x: &[T]) -> T::Bits = Body32;
+        fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits = Body32;
+        fn gram_row<T: Real>(
+            gram: Gram,
+            newest: (Difference<'_, T>, i32),
+            columns: &[(Difference<'_, T>, i32)],
+            out: &mut [f64]
+        ) = avx2;
+        fn exact_sums<T: Real>(
+            newest: (Difference<'_, T>, i32),
+            columns: &[(Difference<'_, T>, i32)],
+            sums: &mut [i128]
+        ) = avx2;
+        fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) = Body32;
+        fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) = Body32;
+        fn column_dots<C: Column>(
+            columns: &[Scaled<'_, C>],
+            newest: Scaled<'_, C>,
+            vector: Scaled<'_, f32>,
+            out: &mut [[f32; 2]]
+        ) = columns;
+        fn column_norm2<C: Column>(column: Scaled<'_, C>) -> f32 = Body32;
+        fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) = Body32;
+    }};
+}
+
+/// The kernels of layers, of this module, given to a macro after its arguments.
+#[cfg(target_arch = "x86_64")]
+macro_rules! layers {
+    ($module:ident, $macro:ident, $($arguments:tt)*) => { $macro! { $($arguments)*
+        fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) = $module;
+        fn dense_backward_input<T: Real>(
+            weights: &[T],
+            outputs: usize,
+            delta: &[T],
+            upstream: &mut [T]
+        ) = $module;
+        fn dense_backward_weights<T: Real>(
+            delta: &[T],
+            inputs: &[T],
+            weights: &mut [T],
+            bias: &mut [T]
+        ) = $module;
+        fn dense_backward_weights_from_zero<T: Real>(
+            delta: &[T],
+            inputs: &[T],
+            weights: &mut [T],
+            bias: &mut [T]
+        ) = $module;
+    }};
 }
 
 #[cfg(target_arch = "x86_64")]
-clones! {
-    fn dot<T: Real>(a: &[T], b: &[T]) -> T = Body;
-    fn dot_wide<T: Real>(a: &[T], b: &[T]) -> f64 = Body;
-    fn axpy<T: Real>(y: &mut [T], a: T, x: &[T]) = Body;
-    fn all_finite<T: Real>(x: &[T]) -> bool = Body;
-    fn max_magnitude<T: Real>(x: &[T]) -> T::Bits = Body;
-    fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits = Body;
-    fn gram_row<T: Real>(
-        gram: Gram,
-        newest: (Difference<'_, T>, i32),
-        columns: &[(Difference<'_, T>, i32)],
-        out: &mut [f64]
-    ) = avx2;
-    fn exact_sums<T: Real>(
-        newest: (Difference<'_, T>, i32),
-        columns: &[(Difference<'_, T>, i32)],
-        sums: &mut [i128]
-    ) = avx2;
-    fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) = Body;
-    fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) = Body;
-    fn column_dots<C: Column>(
-        columns: &[Scaled<'_, C>],
-        newest: Scaled<'_, C>,
-        vector: Scaled<'_, f32>,
-        out: &mut [[f32; 2]]
-    ) = columns;
-    fn column_norm2<C: Column>(column: Scaled<'_, C>) -> f32 = Body;
-    fn add_columns<C: Column>(x: &mut [f32], terms: &[(Scaled<'_, C>, f32)]) = Body;
-    fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) = Body;
-    fn dense_backward_input<T: Real>(
-        weights: &[T],
-        outputs: usize,
-        delta: &[T],
-        upstream: &mut [T]
-    ) = Body;
-    fn dense_backward_weights<T: Real>(
-        delta: &[T],
-        inputs: &[T],
-        weights: &mut [T],
-        bias: &mut [T]
-    ) = Body;
-    fn dense_backward_weights_from_zero<T: Real>(
-        delta: &[T],
-        inputs: &[T],
-        weights: &mut [T],
-        bias: &mut [T]
-    ) = Body;
+impl Kernels for Avx2 {
+    const REGISTER: usize = 32;
+
+    vectors! { clones, "avx2", Portable; }
+    layers! { Body32, clones, "avx2", Portable; }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Kernels for Avx512 {
+    const REGISTER: usize = 64;
+
+    vectors! { others, Avx2; }
+    layers! { Body64, clones, "avx512f,avx512vl", Avx2; }
 }

@@ -1,6 +1,7 @@
 //! Networks: tables of layers of any content, batches and scratch of any length.
 
 use crate::{keep, unknown};
+use aadl_core::kernels::Portable;
 use aadl_core::math::Math;
 use aadl_core::nn::{self, Activation, Init, Layer, Loss, Network, Targets};
 use aadl_core::random::Random;
@@ -36,6 +37,7 @@ fn loss() -> Loss {
 fn evaluate<T: Real, F: Math<T>>() {
     let Ok(net) = black_box(Network::<F>::new(unknown())) else { return };
     let net = Network::clone(&net);
+    let net = Network::on::<Portable>(&net);
     keep(Network::layers(&net));
     keep(Network::inputs(&net));
     keep(Network::outputs(&net));
