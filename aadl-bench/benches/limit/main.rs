@@ -6,7 +6,8 @@
 //! An accelerated step must read its history twice: for the products and for the combination. The
 //! bound is the time that reading as many bytes takes, measured here: `2 M N` float32, by a kernel
 //! that does nothing but find the largest magnitude, on one thread, one column after the other or 4 KiB of each in
-//! turn, whichever is faster.
+//! turn, whichever is faster. The last column is by how much all threads read faster than that: what a step
+//! on all threads can gain where it waits for memory.
 //!
 //! `free` is the step without the numeric contract: what does not need to have the same bits everywhere.
 
@@ -108,14 +109,14 @@ fn assert_alike<A: Kernels, B: Kernels>(grams: [Gram; 2], stream: &[Vec<f32>]) {
 
 /// Reads `columns` vectors twice, `block` elements of each in turn: several streams may come faster
 /// than one.
-fn read<'a>(n: usize, columns: usize, block: usize) -> Work<'a> {
+fn read<'a, K: Kernels + 'a>(n: usize, columns: usize, block: usize) -> Work<'a> {
     let memory: Vec<Vec<f32>> = (0..columns).map(|c| vec![1.0; n + 16 * c]).collect();
     Box::new(move || {
         timed(|| {
             for start in [(); 2].iter().flat_map(|()| (0..n).step_by(block)) {
                 for column in &memory {
                     let end = n.min(start + block);
-                    black_box(Fastest::max_magnitude(black_box(&column[start..end])));
+                    black_box(K::max_magnitude(black_box(&column[start..end])));
                 }
             }
         })
@@ -153,7 +154,7 @@ fn main() {
     let sizes = if sizes.is_empty() { SIZES.to_vec() } else { sizes };
     println!("accelerated step, M = {DEPTH}, microseconds\n");
     println!(
-        "{:>9} {:>7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>12} {:>11} {:>14}",
+        "{:>9} {:>7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>12} {:>11} {:>14} {:>14}",
         "N",
         "GB/s",
         "bound",
@@ -164,14 +165,16 @@ fn main() {
         "threads",
         "bound/exact",
         "exact/free",
-        "exact/threads"
+        "exact/threads",
+        "bound/threads'"
     );
     for n in &sizes {
         let stream = stream(*n);
         assert_alike::<Fastest, Free>([Gram::Exact, Gram::Wide], &stream);
-        let [whole, blocks, exact, free, wide, portable, threads] = alternate([
-            read(*n, DEPTH, *n),
-            read(*n, DEPTH, BLOCK),
+        let [whole, blocks, bound_threads, exact, free, wide, portable, threads] = alternate([
+            read::<Fastest>(*n, DEPTH, *n),
+            read::<Fastest>(*n, DEPTH, BLOCK),
+            read::<Threaded<Fastest, 1>>(*n, DEPTH, *n),
             step::<Fastest>(Gram::Exact, &stream),
             step::<Free>(Gram::Wide, &stream),
             step::<Fastest>(Gram::Wide, &stream),
@@ -181,7 +184,7 @@ fn main() {
         let bound = whole.min(blocks);
         let rate = (2 * DEPTH * n * size_of::<f32>()) as f64 / bound * 1e-9;
         println!(
-            "{n:>9} {rate:>7.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>12.2} {:>11.2} {:>14.2}",
+            "{n:>9} {rate:>7.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>12.2} {:>11.2} {:>14.2} {:>14.2}",
             1e6 * bound,
             1e6 * exact,
             1e6 * free,
@@ -190,7 +193,8 @@ fn main() {
             1e6 * threads,
             bound / exact,
             exact / free,
-            exact / threads
+            exact / threads,
+            bound / bound_threads
         );
     }
     println!("\nstep without a learning rate, M = {PAIRS}, microseconds\n");
@@ -201,8 +205,8 @@ fn main() {
     for n in &sizes {
         let stream = stream(*n);
         let [whole, blocks, single, half, quarter, portable] = alternate([
-            read(*n, 2 * PAIRS, *n),
-            read(*n, 2 * PAIRS, BLOCK),
+            read::<Fastest>(*n, 2 * PAIRS, *n),
+            read::<Fastest>(*n, 2 * PAIRS, BLOCK),
             engine::<f32, Fastest>(&stream),
             engine::<i16, Fastest>(&stream),
             engine::<i8, Fastest>(&stream),
