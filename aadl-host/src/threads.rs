@@ -14,14 +14,18 @@ use rayon::prelude::*;
 
 use crate::simd::{Fastest, rounded};
 
+mod layers;
+
 /// Elements that a thread takes at a time.
 const PIECE: usize = 4 * BLOCK;
 /// Blocks whose results are kept until they can be added in order.
 const ROUND: usize = 256;
 
-/// `K` on all threads of the current [`rayon`] pool, where vectors have `LONG` elements and more. On
-/// shorter ones, waking threads costs more than they save (`docs/performance.md`). One thread does the
-/// sums that have no slice ([`Kernels::sum_terms`]), those of quantised columns, and layers.
+/// `K` on all threads of the current [`rayon`] pool, where vectors have `LONG` elements and more, and
+/// where a layer takes `LONG` products and more for the samples of one call (a network's are at most
+/// [`TILE`](aadl_core::nn::TILE)). On less, waking threads costs more than they save
+/// (`docs/performance.md`). One thread does the sums that have no slice ([`Kernels::sum_terms`]) and
+/// those of quantised columns.
 ///
 /// ```
 /// use aadl_core::kernels::{Kernels, Portable};
@@ -277,7 +281,7 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
     }
 
     fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) {
-        K::dense_forward(weights, bias, inputs, outputs);
+        layers::forward::<K, LONG, T>(weights, bias, inputs, outputs);
     }
 
     fn dense_backward_input<T: Real>(
@@ -286,7 +290,7 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
         delta: &[T],
         upstream: &mut [T],
     ) {
-        K::dense_backward_input(weights, outputs, delta, upstream);
+        layers::backward_input::<K, LONG, T>(weights, outputs, delta, upstream);
     }
 
     fn dense_backward_weights<T: Real>(
@@ -295,7 +299,13 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
         weights: &mut [T],
         bias: &mut [T],
     ) {
-        K::dense_backward_weights(delta, inputs, weights, bias);
+        layers::backward_weights::<LONG, T>(
+            delta,
+            inputs,
+            weights,
+            bias,
+            K::dense_backward_weights,
+        );
     }
 
     fn dense_backward_weights_from_zero<T: Real>(
@@ -304,6 +314,12 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
         weights: &mut [T],
         bias: &mut [T],
     ) {
-        K::dense_backward_weights_from_zero(delta, inputs, weights, bias);
+        layers::backward_weights::<LONG, T>(
+            delta,
+            inputs,
+            weights,
+            bias,
+            K::dense_backward_weights_from_zero,
+        );
     }
 }

@@ -9,6 +9,8 @@
 //! turn, whichever is faster. The last column is by how much all threads read faster than that: what a step
 //! on all threads can gain where it waits for memory.
 //!
+//! Layers, forward and backward, are timed on one thread and on all.
+//!
 //! `free` is the step without the numeric contract: what does not need to have the same bits everywhere.
 
 mod free;
@@ -19,6 +21,7 @@ use std::time::{Duration, Instant};
 use aadl_core::anderson::{Config, Safeguard, Step};
 use aadl_core::kernels::{Column, Gram, Kernels, Portable};
 use aadl_core::multisecant::{self, Told};
+use aadl_core::nn::TILE;
 use aadl_core::random::Random;
 use aadl_host::owned::{AndersonVec, MultisecantVec};
 use aadl_host::simd::Fastest;
@@ -35,6 +38,8 @@ const BLOCK: usize = 1024;
 /// Vectors of the stream that steps take turns with: a prime, so that the same differences do not
 /// come back in the same slots.
 const STREAM: usize = 7;
+/// Inputs and outputs of layers.
+const LAYERS: [[usize; 2]; 5] = [[64, 32], [128, 64], [256, 128], [784, 128], [1024, 1024]];
 /// Of one size, how long the rounds go on, and how many there are at least.
 const TIME: Duration = Duration::from_secs(4);
 const ROUNDS: usize = 15;
@@ -149,6 +154,22 @@ fn engine<'a, C: Column, K: Kernels + 'a>(stream: &'a [Vec<f32>]) -> Work<'a> {
     Box::new(move || advance().1)
 }
 
+/// A layer forward and backward, for as many samples as a network takes at a time.
+fn layer<'a, K: Kernels + 'a>([inputs, outputs]: [usize; 2]) -> Work<'a> {
+    let mut random = Random::new(1);
+    let mut numbers = |n: usize| (0..n).map(|_| random.uniform::<f32>()).collect::<Vec<_>>();
+    let (weights, bias) = (numbers(inputs * outputs), numbers(outputs));
+    let (x, mut y) = (numbers(TILE * inputs), numbers(TILE * outputs));
+    let (mut upstream, mut gradient, mut sums) = (x.clone(), weights.clone(), bias.clone());
+    Box::new(move || {
+        timed(|| {
+            K::dense_forward(&weights, &bias, &x, &mut y);
+            K::dense_backward_weights_from_zero(&y, &x, &mut gradient, &mut sums);
+            K::dense_backward_input(&weights, outputs, &y, &mut upstream);
+        })
+    })
+}
+
 fn main() {
     let sizes: Vec<usize> = std::env::args().filter_map(|size| size.parse().ok()).collect();
     let sizes = if sizes.is_empty() { SIZES.to_vec() } else { sizes };
@@ -220,6 +241,25 @@ fn main() {
             1e6 * quarter,
             1e6 * portable,
             half / single
+        );
+    }
+    println!("\nlayer forward and backward, {TILE} samples, microseconds\n");
+    println!(
+        "{:>10} {:>10} {:>10} {:>10} {:>14}",
+        "layer", "products", "one", "threads", "one/threads"
+    );
+    for [inputs, outputs] in LAYERS {
+        let [one, threads] = alternate([
+            layer::<Fastest>([inputs, outputs]),
+            layer::<Threaded<Fastest, 1>>([inputs, outputs]),
+        ]);
+        println!(
+            "{:>10} {:>10} {:>10.1} {:>10.1} {:>14.2}",
+            format!("{inputs}-{outputs}"),
+            TILE * inputs * outputs,
+            1e6 * one,
+            1e6 * threads,
+            one / threads
         );
     }
 }
