@@ -281,3 +281,71 @@ fn threads_ignore_what_is_longer_than_the_shortest() {
     Threads::gram_row(Gram::Exact, residual, &[residual; 3], &mut out);
     assert_eq!(out, [20_000.0]);
 }
+
+/// Layers whose slices do not fit each other, of which [`Kernels`] says that the rest is ignored.
+#[test]
+fn layers_that_do_not_fit_give_the_portable_bits() {
+    fn run<K: Kernels>(seed: u64, lengths: [usize; 6], outputs: usize) -> [Vec<f32>; 6] {
+        let mut random = Random::new(seed);
+        let [mut weights, mut bias, x, mut y, delta, mut upstream] =
+            lengths.map(|n| slice(&mut random, Kind::Ordinary, n));
+        K::dense_forward(&weights, &bias, &x, &mut y);
+        K::dense_backward_input(&weights, outputs, &delta, &mut upstream);
+        K::dense_backward_weights(&delta, &x, &mut weights, &mut bias);
+        let (added, added_bias) = (weights.clone(), bias.clone());
+        K::dense_backward_weights_from_zero(&delta, &x, &mut weights, &mut bias);
+        [y, upstream, added, added_bias, weights, bias]
+    }
+    let mut random = Random::new(9);
+    for seed in 0..2000 {
+        let [inputs, outputs, samples] =
+            [1 + random.below(80), 1 + random.below(20), random.below(40)];
+        let weights = inputs * outputs;
+        let mut lengths = [
+            weights,
+            outputs,
+            inputs * samples,
+            outputs * samples,
+            outputs * samples,
+            inputs * samples,
+        ];
+        for length in &mut lengths {
+            match random.below(12) {
+                0 => *length += random.below(30),
+                1 => *length = length.saturating_sub(random.below(30)),
+                2 => *length = 0,
+                _ => (),
+            }
+        }
+        let expected = run::<Portable>(seed, lengths, outputs);
+        assert_eq!(run::<Fastest>(seed, lengths, outputs), expected, "{lengths:?}");
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(run::<aadl_host::simd::Avx2>(seed, lengths, outputs), expected, "{lengths:?}");
+        assert_eq!(run::<Threaded<Portable, 0>>(seed, lengths, outputs), expected, "{lengths:?}");
+    }
+}
+
+/// More columns than any backend takes at once, of which the last is the shortest.
+#[test]
+fn the_shortest_of_many_columns_cuts_all() {
+    fn row<K: Kernels>(x: &[Vec<f32>], gram: Gram) -> Vec<f64> {
+        let residuals: Vec<_> = x
+            .windows(2)
+            .map(|pair| (Difference { newer: &pair[1][..], older: &pair[0][..] }, 1))
+            .collect();
+        let mut out = vec![0.0; residuals.len()];
+        K::gram_row(gram, residuals[0], &residuals, &mut out);
+        out
+    }
+    let mut random = Random::new(1);
+    let x: Vec<Vec<f32>> = (0..=21)
+        .map(|i| slice(&mut random, Kind::Ordinary, if i == 21 { 1001 } else { 3000 }))
+        .collect();
+    let cut: Vec<Vec<f32>> = x.iter().map(|x| x[..1001].to_vec()).collect();
+    for gram in [Gram::Exact, Gram::Wide] {
+        let expected = row::<Portable>(&cut, gram);
+        assert_eq!(row::<Portable>(&x, gram), expected);
+        assert_eq!(row::<Fastest>(&x, gram), expected);
+        assert_eq!(row::<Threaded<Fastest, 1>>(&x, gram), expected);
+    }
+}

@@ -69,12 +69,19 @@ fn has_backports(workspace: &Workspace) -> bool {
 fn backports(workspace: &Workspace) -> Outcome<(PathBuf, String)> {
     let folder = workspace.target_dir.join("apt-sources");
     let failed = |error: io::Error| format!("{}: {error}", folder.display());
-    let release = fs::read_to_string("/etc/os-release").map_err(failed)?;
+    let release = fs::read_to_string("/etc/os-release").map_err(|e| format!("os-release: {e}"))?;
     let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
-    let suite = format!("{}-backports", codename.ok_or("/etc/os-release names no release")?);
+    let codename = codename.ok_or("/etc/os-release names no release")?.trim_matches('"');
+    let suite = format!("{codename}-backports");
+    // What an earlier call left may be gone from the system.
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(failed)?;
+    }
     fs::create_dir_all(&folder).map_err(failed)?;
     for entry in fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten() {
-        fs::copy(entry.path(), folder.join(entry.file_name())).map_err(failed)?;
+        if entry.path().is_file() {
+            fs::copy(entry.path(), folder.join(entry.file_name())).map_err(failed)?;
+        }
     }
     let line = format!("deb http://deb.debian.org/debian {suite} main\n");
     fs::write(folder.join("backports.list"), line).map_err(failed)?;

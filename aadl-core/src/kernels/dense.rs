@@ -18,16 +18,17 @@
 use super::{Kernels, WIDE, turned};
 use crate::real::Real;
 
-/// Outputs (or samples, in [`backward_input`]) of a tile.
+/// Outputs (or samples, in [`backward_input`]) of a tile; twice as many outputs in [`forward`], where
+/// registers are of 32 bytes.
 pub(super) const ROWS: usize = 4;
 /// Samples of a tile of [`forward`].
 const SAMPLES: usize = if WIDE { 8 } else { 1 };
 /// Terms of a tile of the backward products. More than one saves loads and stores of a batch's
 /// results, some 15 % of its time on a Cortex-M4F, for 1.3 KiB of code.
 const TERMS: usize = if WIDE { 4 } else { 1 };
-/// Inputs of a tile of the backward products; twice as many where registers are of 32 bytes, eight times
-/// where they are of 64. With more than 16 sums in a tile, compilers for x86-64's baseline keep them in memory, unvectorised: 3 instead
-/// of 10 to 13 products a nanosecond.
+/// Inputs of a tile of the backward products; twice as many where registers are of 32 bytes, eight
+/// times where they are of 64. With more than 16 sums in a tile, compilers for x86-64's baseline keep
+/// them in memory, unvectorised: 3 instead of 10 to 13 products a nanosecond.
 const COLUMNS: usize = if WIDE { 4 } else { 8 };
 /// Whether registers are of 32 bytes at least.
 const fn large<K: Kernels + ?Sized>() -> bool {
@@ -48,20 +49,18 @@ pub(super) fn forward<K: Kernels + ?Sized, T: Real>(
     if layer.inputs == 0 {
         return;
     }
-    let turn = large::<K>() && layer.outputs >= ROWS;
-    let samples = if turn { turned::SAMPLES } else { SAMPLES };
-    let (block_in, block_out) =
-        (layer.inputs.saturating_mul(samples), layer.outputs.saturating_mul(samples));
+    if !(large::<K>() && turned::fits_registers::<T>(K::REGISTER) && layer.is_whole()) {
+        return layer.samples::<K>(inputs, outputs);
+    }
+    let (block_in, block_out) = layer.block(turned::SAMPLES);
     for (x, y) in inputs.chunks(block_in).zip(outputs.chunks_mut(block_out)) {
-        // Of less than half of the samples, most work would be for nothing.
-        if turn && 2 * x.len() >= block_in {
+        let samples = x.len() / layer.inputs;
+        let fits = x.len() == samples * layer.inputs && y.len() == samples * layer.outputs;
+        // Of half of the samples or less, most work would be for nothing.
+        if fits && samples > turned::SAMPLES / 2 {
             turned::forward(weights, bias, x, y);
-        } else if SAMPLES > 1 && x.len() == block_in && y.len() == block_out {
-            layer.forward::<ROWS, SAMPLES>(x, y);
         } else {
-            for (x, y) in x.chunks(layer.inputs).zip(y.chunks_mut(layer.outputs)) {
-                layer.forward::<ROWS, 1>(x, y);
-            }
+            layer.samples::<K>(x, y);
         }
     }
 }
@@ -82,6 +81,35 @@ struct Layer<'a, T> {
 }
 
 impl<T: Real> Layer<'_, T> {
+    /// Whether there are as many weights as inputs and outputs ask for, and outputs for a tile.
+    fn is_whole(&self) -> bool {
+        self.outputs >= ROWS && self.weights.len().is_multiple_of(self.outputs)
+    }
+
+    /// The inputs and the outputs of so many samples.
+    fn block(&self, samples: usize) -> (usize, usize) {
+        (self.inputs.saturating_mul(samples), self.outputs.saturating_mul(samples))
+    }
+
+    /// [`forward`] by tiles of [`SAMPLES`].
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn samples<K: Kernels + ?Sized>(&self, x: &[T], y: &mut [T]) {
+        let (block_in, block_out) = self.block(SAMPLES);
+        for (x, y) in x.chunks(block_in).zip(y.chunks_mut(block_out)) {
+            if SAMPLES > 1 && x.len() == block_in && y.len() == block_out {
+                if large::<K>() {
+                    self.forward::<{ 2 * ROWS }, SAMPLES>(x, y);
+                } else {
+                    self.forward::<ROWS, SAMPLES>(x, y);
+                }
+            } else {
+                for (x, y) in x.chunks(self.inputs).zip(y.chunks_mut(self.outputs)) {
+                    self.forward::<ROWS, 1>(x, y);
+                }
+            }
+        }
+    }
+
     /// All outputs of `S` samples, `O` at a time.
     #[inline(always)]
     fn forward<const O: usize, const S: usize>(&self, x: &[T], y: &mut [T]) {
@@ -233,23 +261,31 @@ fn accumulate<K: Kernels + ?Sized, T: Real>(
     for (b, results) in results.chunks_mut(block).enumerate() {
         if results.len() == block {
             let factors = factors.from(b * ROWS, 0);
-            if WIDE && K::REGISTER >= 64 && width >= 8 * COLUMNS {
-                accumulate_rows::<T, ROWS, { 8 * COLUMNS }>(
-                    results, terms, width, factors, from_zero,
-                );
-            } else if large::<K>() && width >= 2 * COLUMNS {
-                accumulate_rows::<T, ROWS, { 2 * COLUMNS }>(
-                    results, terms, width, factors, from_zero,
-                );
-            } else {
-                accumulate_rows::<T, ROWS, COLUMNS>(results, terms, width, factors, from_zero);
-            }
+            accumulate_some::<K, T, ROWS>(results, terms, width, factors, from_zero);
         } else {
             for (r, results) in results.chunks_mut(width).enumerate() {
                 let factors = factors.from(b * ROWS + r, 0);
-                accumulate_rows::<T, 1, COLUMNS>(results, terms, width, factors, from_zero);
+                accumulate_some::<K, T, 1>(results, terms, width, factors, from_zero);
             }
         }
+    }
+}
+
+/// [`accumulate`] of `R` results, as many columns at a time as suit the registers.
+#[inline(always)]
+fn accumulate_some<K: Kernels + ?Sized, T: Real, const R: usize>(
+    results: &mut [T],
+    terms: &[T],
+    width: usize,
+    factors: Factors<'_, T>,
+    from_zero: bool,
+) {
+    if WIDE && K::REGISTER >= 64 && width >= 8 * COLUMNS {
+        accumulate_rows::<T, R, { 8 * COLUMNS }>(results, terms, width, factors, from_zero);
+    } else if large::<K>() && width >= 2 * COLUMNS {
+        accumulate_rows::<T, R, { 2 * COLUMNS }>(results, terms, width, factors, from_zero);
+    } else {
+        accumulate_rows::<T, R, COLUMNS>(results, terms, width, factors, from_zero);
     }
 }
 

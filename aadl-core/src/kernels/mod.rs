@@ -144,13 +144,13 @@ pub trait Kernels {
 
     /// Inner products of the residual `newest` with each of the `columns`, into `out`: at most [`GROUP`]
     /// of them on targets of less than 64 bits, which ignore what is beyond. With each residual comes its
-    /// scale: `floor(log2)` of its largest magnitude
-    /// ([`Real::exponent`]), which [`Gram::Wide`] ignores.
+    /// scale: `floor(log2)` of its largest magnitude ([`Real::exponent`]), from -149 to 127, which
+    /// [`Gram::Wide`] ignores. Of residuals longer than the shortest, the rest is ignored.
     ///
     /// [`Gram::Exact`], of float32: with `e` the scale, each element becomes the integer
     /// `trunc(f * 2^(23 - e))`, below `2^24`; the integer products are summed exactly, the sum is
     /// rounded once to float64 and multiplied by `2^(e + e' - 46)`. Of elements that are not finite, or
-    /// beyond their scale, nothing is promised.
+    /// beyond their scale, or of other scales, nothing is promised.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn gram_row<T: Real>(
         gram: Gram,

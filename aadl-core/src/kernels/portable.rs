@@ -164,16 +164,30 @@ pub(super) fn gram_row<T: Real>(
                 exact(newest, cut(columns, GROUP), out);
                 return;
             }
+            let newest = &shortened(newest, columns);
             for (columns, out) in columns.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
                 exact(newest, columns, out);
             }
         }
         _ => {
+            let newest = shortened(newest, columns);
             for ((column, _), out) in columns.iter().zip(out) {
                 *out = wide(newest.0, *column);
             }
         }
     }
+}
+
+fn length<T>((d, _): &Column<'_, T>) -> usize {
+    d.newer.len().min(d.older.len())
+}
+
+/// The newest residual, no longer than the shortest of all: so it does not matter which columns are
+/// taken together.
+fn shortened<'a, T>(newest: &Column<'a, T>, columns: &[Column<'_, T>]) -> Column<'a, T> {
+    let n = columns.iter().fold(length(newest), |n, column| n.min(length(column)));
+    let (Difference { newer, older }, exponent) = *newest;
+    (Difference { newer: cut(newer, n), older: cut(older, n) }, exponent)
 }
 
 #[cfg_attr(target_pointer_width = "64", inline(always))]
@@ -231,6 +245,7 @@ pub(super) fn add_exact_sums<T: Real>(
     columns: &[Column<'_, T>],
     sums: &mut [i128],
 ) {
+    let newest = &shortened(newest, columns);
     for (columns, totals) in columns.chunks(GROUP).zip(sums.chunks_mut(GROUP)) {
         let (mut high, mut low) = ([0.0; GROUP], [(T::ZERO, 0); GROUP]);
         let n = exact_sums(newest, columns, &mut high, &mut low);
@@ -250,7 +265,6 @@ fn exact_sums<T: Real>(
     out: &mut [f64],
     sums: &mut [(T, i64); GROUP],
 ) -> usize {
-    let length = |(d, _): &Column<'_, T>| d.newer.len().min(d.older.len());
     let (mut n, mut beyond) = (length(newest), Scale::<T>::beyond(newest.1));
     for (column, sum) in columns.iter().zip(&mut *sums) {
         n = n.min(length(column));

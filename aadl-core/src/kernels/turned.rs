@@ -12,8 +12,15 @@
 use super::dense::{ROWS, rows};
 use crate::real::Real;
 
-/// Samples of a tile: two registers of 32 bytes or one of 64.
+/// Samples of a tile.
 pub(super) const SAMPLES: usize = 16;
+
+/// Whether the sums of a tile leave room in registers of so many bytes, of which there are 16 of 32, 32
+/// of 64.
+pub(super) const fn fits_registers<T>(bytes: usize) -> bool {
+    SAMPLES * size_of::<T>() <= 2 * bytes
+}
+
 /// The most inputs of a panel, which is 16 KiB of float32 then and stays in a cache.
 const PANEL: usize = 256;
 /// Of a small layer, so that little has to be set to zero.

@@ -16,15 +16,13 @@ use super::rounded;
 
 /// Lanes of a register of float32.
 const LANES: usize = 8;
-/// Chunks of lanes between two folds of the sums: a sum of 64 bits takes two products of each,
-/// all of them below `2^48`.
-const FOLD: usize = 1 << 13;
 /// Columns in one pass. Of more, sums and factors do not stay in registers: eight took three times as
 /// long as five.
 const ABREAST: usize = 5;
-/// Columns of two passes, which take turns after this many elements: so what both read comes from
+/// Columns of two passes, which take turns after [`BLOCK`] elements: so what both read comes from
 /// memory once.
 const TOGETHER: usize = 2 * ABREAST;
+/// Few enough that sums of 64 bits hold the products, which are below `2^48`.
 const BLOCK: usize = 1 << 13;
 
 /// A residual and its scale.
@@ -43,6 +41,16 @@ pub(super) fn gram_row<T: Real>(
     }
 }
 
+fn length<T>((d, _): &Residual<'_, T>) -> usize {
+    d.newer.len().min(d.older.len())
+}
+
+/// The newest residual, no longer than the shortest of all.
+fn shortened<'a, T>(newest: Residual<'a, T>, columns: &[Residual<'_, T>]) -> Residual<'a, T> {
+    let n = columns.iter().map(length).fold(length(&newest), usize::min);
+    part(&newest, 0..n)
+}
+
 fn single<T: Real>((d, exponent): Residual<'_, T>) -> Option<Residual<'_>> {
     Some((Difference { newer: T::single(d.newer)?, older: T::single(d.older)? }, exponent))
 }
@@ -56,6 +64,7 @@ fn exact_row<T: Real>(
     columns: &[Residual<'_, T>],
     out: &mut [f64],
 ) -> bool {
+    let newest = shortened(newest, columns);
     columns.chunks(TOGETHER).zip(out.chunks_mut(TOGETHER)).all(|(columns, out)| {
         let mut sums = [0; TOGETHER];
         if !add_sums(newest, columns, &mut sums) {
@@ -75,6 +84,7 @@ pub(super) fn exact_sums<T: Real>(
     columns: &[Residual<'_, T>],
     sums: &mut [i128],
 ) {
+    let newest = shortened(newest, columns);
     for (columns, sums) in columns.chunks(TOGETHER).zip(sums.chunks_mut(TOGETHER)) {
         let mut found = [0; TOGETHER];
         if add_sums(newest, columns, &mut found) {
@@ -94,7 +104,6 @@ fn add_sums<T: Real>(
     sums: &mut [i128; TOGETHER],
 ) -> bool {
     let Some(newest) = single(newest) else { return false };
-    let length = |(d, _): &Residual<'_>| d.newer.len().min(d.older.len());
     let mut n = length(&newest);
     let mut all = [newest; TOGETHER];
     for (place, column) in all.iter_mut().zip(columns) {
@@ -123,18 +132,17 @@ fn add_sums<T: Real>(
     true
 }
 
-fn part<'a>((d, exponent): &Residual<'a>, range: Range<usize>) -> Residual<'a> {
+fn part<'a, T>((d, exponent): &Residual<'a, T>, range: Range<usize>) -> Residual<'a, T> {
     (Difference { newer: &d.newer[range.clone()], older: &d.older[range] }, *exponent)
 }
 
-/// [`add_sums`] of `C` columns in one pass.
+/// [`add_sums`] of `C` columns and at most [`BLOCK`] elements in one pass.
 #[target_feature(enable = "avx2")]
 fn abreast<const C: usize>(
     newest: Residual<'_>,
     columns: [Residual<'_>; C],
     out: &mut [i128],
 ) -> bool {
-    let length = |(d, _): &Residual<'_>| d.newer.len().min(d.older.len());
     let n = columns.iter().map(length).fold(length(&newest), usize::min);
     let shift = |(_, exponent): &Residual<'_>| (EXACT_DIGITS - 1).saturating_sub(*exponent);
     if columns.iter().chain([&newest]).any(|column| shift(column) >= f32::MAX_EXP) {
@@ -148,21 +156,19 @@ fn abreast<const C: usize>(
 
     let mut sums = [0i128; C];
     let mut largest = _mm256_setzero_si256();
-    for start in (0..newer.len()).step_by(FOLD) {
-        let mut lanes = [_mm256_setzero_si256(); C];
-        for i in start..newer.len().min(start + FOLD) {
-            let a = integers(&newer[i], &older[i], factor_newest);
-            largest = _mm256_max_epu32(largest, _mm256_abs_epi32(a));
-            for c in 0..C {
-                let (newer, older) = columns_chunks[c];
-                let b = integers(&newer[i], &older[i], factors[c]);
-                largest = _mm256_max_epu32(largest, _mm256_abs_epi32(b));
-                lanes[c] = add_products(lanes[c], a, b);
-            }
+    let mut lanes = [_mm256_setzero_si256(); C];
+    for i in 0..newer.len() {
+        let a = integers(&newer[i], &older[i], factor_newest);
+        largest = _mm256_max_epu32(largest, _mm256_abs_epi32(a));
+        for c in 0..C {
+            let (newer, older) = columns_chunks[c];
+            let b = integers(&newer[i], &older[i], factors[c]);
+            largest = _mm256_max_epu32(largest, _mm256_abs_epi32(b));
+            lanes[c] = add_products(lanes[c], a, b);
         }
-        for (sum, lanes) in sums.iter_mut().zip(lanes) {
-            *sum += horizontal(lanes);
-        }
+    }
+    for (sum, lanes) in sums.iter_mut().zip(lanes) {
+        *sum += horizontal(lanes);
     }
     let tail = |d: Difference<'_, f32>| {
         let (mut newer, mut older) = ([0.0; LANES], [0.0; LANES]);

@@ -5,14 +5,26 @@ use aadl_core::Real;
 use aadl_core::kernels::Kernels;
 use rayon::prelude::*;
 
-/// Results, of each thread and of either kind, come in multiples of this: what tiles are made of.
-const TILE: usize = 4;
+/// Samples and outputs come to a thread in multiples of these, which tiles are made of.
+const SAMPLES: usize = 8;
+const OUTPUTS: usize = 4;
 
-/// The elements of each thread, of `count`, or `None` where one thread does it: less than `long`
-/// products, or slices that do not fit each other, which the kernels answer for.
-fn share(count: usize, products: usize, long: usize, fit: bool) -> Option<usize> {
+/// How many of `count` results each thread takes, in multiples of `tile`, or `None` where one thread
+/// takes all: less than `long` products, or slices that do not fit each other, which the kernels answer
+/// for.
+fn share(
+    count: usize,
+    tile: usize,
+    [samples, weights]: [usize; 2],
+    long: usize,
+    fit: bool,
+) -> Option<usize> {
+    if !fit || count == 0 || samples.saturating_mul(weights) < long {
+        return None;
+    }
+    // Asked last: the question starts the threads.
     let threads = rayon::current_num_threads();
-    (fit && products >= long && threads > 1).then(|| count.div_ceil(threads).next_multiple_of(TILE))
+    (threads > 1).then(|| count.div_ceil(threads).next_multiple_of(tile))
 }
 
 pub(super) fn forward<K: Kernels, const LONG: usize, T: Real>(
@@ -27,7 +39,7 @@ pub(super) fn forward<K: Kernels, const LONG: usize, T: Real>(
         && y.len() == samples * bias.len()
         && weights.len() == width * bias.len()
         && x.len() == samples * width;
-    match share(samples, samples * weights.len(), LONG, fit) {
+    match share(samples, SAMPLES, [samples, weights.len()], LONG, fit) {
         Some(share) => y
             .par_chunks_mut(share * outputs)
             .zip(x.par_chunks(share * width))
@@ -48,7 +60,7 @@ pub(super) fn backward_input<K: Kernels, const LONG: usize, T: Real>(
         && weights.len() == width * outputs
         && delta.len() == samples * outputs
         && upstream.len() == samples * width;
-    match share(samples, samples * weights.len(), LONG, fit) {
+    match share(samples, SAMPLES, [samples, weights.len()], LONG, fit) {
         Some(share) => upstream
             .par_chunks_mut(share * width)
             .zip(delta.par_chunks(share * outputs))
@@ -73,7 +85,7 @@ pub(super) fn backward_weights<const LONG: usize, T: Real>(
         && weights.len() == width * bias.len()
         && delta.len() == samples * bias.len()
         && inputs.len() == samples * width;
-    let Some(share) = share(outputs, samples * weights.len(), LONG, fit) else {
+    let Some(share) = share(outputs, OUTPUTS, [samples, weights.len()], LONG, fit) else {
         return kernel(delta, inputs, weights, bias);
     };
     weights.par_chunks_mut(share * width).zip(bias.par_chunks_mut(share)).enumerate().for_each(
