@@ -95,8 +95,8 @@ pub(super) fn exact_sums<T: Real>(
     }
 }
 
-/// Adds the sums of integer products of at most [`TOGETHER`] columns. False as of [`exact_row`]; then
-/// the sums are nothing.
+/// Adds the sums of integer products of at most [`TOGETHER`] columns, of which none is shorter than
+/// `newest`. False as of [`exact_row`]; then the sums are nothing.
 #[target_feature(enable = "avx2")]
 fn add_sums<T: Real>(
     newest: Residual<'_, T>,
@@ -104,13 +104,11 @@ fn add_sums<T: Real>(
     sums: &mut [i128; TOGETHER],
 ) -> bool {
     let Some(newest) = single(newest) else { return false };
-    let mut n = length(&newest);
     let mut all = [newest; TOGETHER];
     for (place, column) in all.iter_mut().zip(columns) {
         *place = single(*column).unwrap_or(newest);
-        n = n.min(length(place));
     }
-    let all = &all[..columns.len()];
+    let (n, all) = (length(&newest), &all[..columns.len()]);
     for start in (0..n).step_by(BLOCK) {
         let range = start..n.min(start + BLOCK);
         let newest = part(&newest, range.clone());
@@ -143,7 +141,7 @@ fn abreast<const C: usize>(
     columns: [Residual<'_>; C],
     out: &mut [i128],
 ) -> bool {
-    let n = columns.iter().map(length).fold(length(&newest), usize::min);
+    let n = length(&newest);
     let shift = |(_, exponent): &Residual<'_>| (EXACT_DIGITS - 1).saturating_sub(*exponent);
     if columns.iter().chain([&newest]).any(|column| shift(column) >= f32::MAX_EXP) {
         return false;

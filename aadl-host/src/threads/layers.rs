@@ -9,22 +9,36 @@ use rayon::prelude::*;
 const SAMPLES: usize = 8;
 const OUTPUTS: usize = 4;
 
-/// How many of `count` results each thread takes, in multiples of `tile`, or `None` where one thread
-/// takes all: less than `long` products, or slices that do not fit each other, which the kernels answer
-/// for.
-fn share(
-    count: usize,
-    tile: usize,
-    [samples, weights]: [usize; 2],
-    long: usize,
-    fit: bool,
-) -> Option<usize> {
-    if !fit || count == 0 || samples.saturating_mul(weights) < long {
-        return None;
+/// A layer with a batch, large enough for threads.
+struct Shape {
+    samples: usize,
+    outputs: usize,
+    inputs: usize,
+}
+
+impl Shape {
+    /// That of slices of these lengths: of all weights, and of the batch at the layer's either end.
+    /// `None` where one thread does it: less than `long` products, or lengths that do not fit each other,
+    /// which the kernels answer for.
+    fn new(
+        weights: usize,
+        outputs: usize,
+        [batch_in, batch_out]: [usize; 2],
+        long: usize,
+    ) -> Option<Self> {
+        let inputs = weights.checked_div(outputs)?;
+        let samples = batch_out / outputs;
+        let fits = weights == inputs * outputs
+            && batch_out == samples * outputs
+            && batch_in == samples * inputs;
+        let products = samples.saturating_mul(weights);
+        (fits && products >= long.max(1)).then_some(Self { samples, outputs, inputs })
     }
-    // Asked last: the question starts the threads.
-    let threads = rayon::current_num_threads();
-    (threads > 1).then(|| count.div_ceil(threads).next_multiple_of(tile))
+
+    /// How many of `count` each thread takes.
+    fn share(count: usize, tile: usize) -> usize {
+        count.div_ceil(rayon::current_num_threads()).next_multiple_of(tile)
+    }
 }
 
 pub(super) fn forward<K: Kernels, const LONG: usize, T: Real>(
@@ -33,19 +47,13 @@ pub(super) fn forward<K: Kernels, const LONG: usize, T: Real>(
     x: &[T],
     y: &mut [T],
 ) {
-    let outputs = bias.len().max(1);
-    let (width, samples) = (weights.len() / outputs, y.len() / outputs);
-    let fit = width > 0
-        && y.len() == samples * bias.len()
-        && weights.len() == width * bias.len()
-        && x.len() == samples * width;
-    match share(samples, SAMPLES, [samples, weights.len()], LONG, fit) {
-        Some(share) => y
-            .par_chunks_mut(share * outputs)
-            .zip(x.par_chunks(share * width))
-            .for_each(|(y, x)| K::dense_forward(weights, bias, x, y)),
-        None => K::dense_forward(weights, bias, x, y),
-    }
+    let Some(shape) = Shape::new(weights.len(), bias.len(), [x.len(), y.len()], LONG) else {
+        return K::dense_forward(weights, bias, x, y);
+    };
+    let share = Shape::share(shape.samples, SAMPLES);
+    y.par_chunks_mut(share * shape.outputs)
+        .zip(x.par_chunks(share * shape.inputs))
+        .for_each(|(y, x)| K::dense_forward(weights, bias, x, y));
 }
 
 pub(super) fn backward_input<K: Kernels, const LONG: usize, T: Real>(
@@ -54,21 +62,15 @@ pub(super) fn backward_input<K: Kernels, const LONG: usize, T: Real>(
     delta: &[T],
     upstream: &mut [T],
 ) {
-    let width = weights.len().checked_div(outputs).unwrap_or(0);
-    let samples = delta.len().checked_div(outputs).unwrap_or(0);
-    let fit = width > 0
-        && weights.len() == width * outputs
-        && delta.len() == samples * outputs
-        && upstream.len() == samples * width;
-    match share(samples, SAMPLES, [samples, weights.len()], LONG, fit) {
-        Some(share) => upstream
-            .par_chunks_mut(share * width)
-            .zip(delta.par_chunks(share * outputs))
-            .for_each(|(upstream, delta)| {
-                K::dense_backward_input(weights, outputs, delta, upstream);
-            }),
-        None => K::dense_backward_input(weights, outputs, delta, upstream),
-    }
+    let batch = [upstream.len(), delta.len()];
+    let Some(shape) = Shape::new(weights.len(), outputs, batch, LONG) else {
+        return K::dense_backward_input(weights, outputs, delta, upstream);
+    };
+    let share = Shape::share(shape.samples, SAMPLES);
+    upstream
+        .par_chunks_mut(share * shape.inputs)
+        .zip(delta.par_chunks(share * outputs))
+        .for_each(|(upstream, delta)| K::dense_backward_input(weights, outputs, delta, upstream));
 }
 
 /// Each thread takes some outputs of all samples, whose deltas lie apart: it works on a copy of them.
@@ -79,21 +81,19 @@ pub(super) fn backward_weights<const LONG: usize, T: Real>(
     bias: &mut [T],
     kernel: impl Fn(&[T], &[T], &mut [T], &mut [T]) + Sync,
 ) {
-    let outputs = bias.len().max(1);
-    let (width, samples) = (weights.len() / outputs, delta.len() / outputs);
-    let fit = width > 0
-        && weights.len() == width * bias.len()
-        && delta.len() == samples * bias.len()
-        && inputs.len() == samples * width;
-    let Some(share) = share(outputs, OUTPUTS, [samples, weights.len()], LONG, fit) else {
+    let batch = [inputs.len(), delta.len()];
+    let Some(shape) = Shape::new(weights.len(), bias.len(), batch, LONG) else {
         return kernel(delta, inputs, weights, bias);
     };
-    weights.par_chunks_mut(share * width).zip(bias.par_chunks_mut(share)).enumerate().for_each(
-        |(i, (weights, bias))| {
+    let share = Shape::share(shape.outputs, OUTPUTS);
+    weights
+        .par_chunks_mut(share * shape.inputs)
+        .zip(bias.par_chunks_mut(share))
+        .enumerate()
+        .for_each(|(i, (weights, bias))| {
             let some = i * share..i * share + bias.len();
-            let delta: Vec<T> =
-                delta.chunks(outputs).flat_map(|row| row[some.clone()].iter().copied()).collect();
+            let rows = delta.chunks(shape.outputs);
+            let delta: Vec<T> = rows.flat_map(|row| row[some.clone()].iter().copied()).collect();
             kernel(&delta, inputs, weights, bias);
-        },
-    );
+        });
 }
