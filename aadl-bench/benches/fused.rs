@@ -2,7 +2,7 @@
 //! with fused multiplication and addition, whose bits are others.
 //!
 //! `cargo bench -p aadl-bench --bench fused` times both in turn and prints the ratio of the least times.
-//! The tiles are those of the core; only the innermost operation differs.
+//! The tiles are like those of the core with AVX-512; only the innermost operation differs.
 
 #[cfg(target_arch = "x86_64")]
 mod fused {

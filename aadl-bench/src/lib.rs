@@ -1,3 +1,4 @@
 //! Benchmarks: what acceleration saves ([`suite`]), and in `benches/` how fast the code is.
 
+pub mod steps;
 pub mod suite;

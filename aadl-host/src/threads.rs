@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use aadl_core::Real;
 use aadl_core::history::MAX_DEPTH;
-use aadl_core::kernels::{BLOCK, Column, Difference, Gram, Kernels, Scaled};
+use aadl_core::kernels::{BLOCK, Column, Difference, Gram, Kernels, Scaled, common_length};
 use rayon::prelude::*;
 
 use crate::simd::{Fastest, rounded};
@@ -23,8 +23,8 @@ const ROUND: usize = 256;
 
 /// `K` on all threads of the current [`rayon`] pool, where vectors have `LONG` elements and more, and
 /// where a layer takes `LONG` products and more for the samples of one call (a network's are at most
-/// [`TILE`](aadl_core::nn::TILE)). On less, waking threads costs more than they save
-/// (`docs/performance.md`). One thread does the sums that have no slice ([`Kernels::sum_terms`]) and
+/// [`TILE`](aadl_core::nn::TILE)). From `2^20` on, two threads won on every machine that was measured; on
+/// some they do from `2^18` on (`docs/performance.md`). One thread does the sums that have no slice ([`Kernels::sum_terms`]) and
 /// those of quantised columns.
 ///
 /// ```
@@ -41,15 +41,6 @@ type Residual<'a, T> = (Difference<'a, T>, i32);
 
 fn cut<T>(x: &[T], range: Range<usize>) -> &[T] {
     x.get(range).unwrap_or_default()
-}
-
-/// The elements of a difference in a range, or none.
-fn part<'a, T>(d: &Difference<'a, T>, range: Range<usize>) -> Difference<'a, T> {
-    Difference { newer: cut(d.newer, range.clone()), older: cut(d.older, range) }
-}
-
-fn length<T>(d: &Difference<'_, T>) -> usize {
-    d.newer.len().min(d.older.len())
 }
 
 /// The pieces of `n` elements.
@@ -89,9 +80,9 @@ impl<K: Kernels, const LONG: usize> Threaded<K, LONG> {
         let at = |range: Range<usize>| {
             let mut parts = [Residual::<'_, T>::default(); MAX_DEPTH];
             for (place, (d, exponent)) in parts.iter_mut().zip(columns) {
-                *place = (part(d, range.clone()), *exponent);
+                *place = (d.part(range.clone()), *exponent);
             }
-            ((part(&newest.0, range), newest.1), parts)
+            ((newest.0.part(range), newest.1), parts)
         };
         if gram == Gram::Exact && T::single(newest.0.newer).is_some() {
             let sums = pieces(n)
@@ -125,8 +116,6 @@ impl<K: Kernels, const LONG: usize> Threaded<K, LONG> {
 }
 
 impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
-    const REGISTER: usize = K::REGISTER;
-
     fn dot<T: Real>(a: &[T], b: &[T]) -> T {
         let n = a.len().min(b.len());
         if n < LONG {
@@ -186,11 +175,11 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
     }
 
     fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits {
-        let n = length(&x);
+        let n = x.length();
         if n < LONG {
             return K::max_difference(x);
         }
-        pieces(n).map(|range| K::max_difference(part(&x, range))).max().unwrap_or_default()
+        pieces(n).map(|range| K::max_difference(x.part(range))).max().unwrap_or_default()
     }
 
     fn gram_row<T: Real>(
@@ -199,7 +188,7 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
         columns: &[Residual<'_, T>],
         out: &mut [f64],
     ) {
-        let n = columns.iter().map(|(d, _)| length(d)).fold(length(&newest.0), usize::min);
+        let n = common_length(&newest.0, columns);
         if n < LONG {
             return K::gram_row(gram, newest, columns, out);
         }
@@ -219,7 +208,7 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
     }
 
     fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) {
-        let n = terms.iter().map(|(d, _)| length(d)).fold(x.len(), usize::min);
+        let n = terms.iter().map(|(d, _)| d.length()).fold(x.len(), usize::min);
         let x = &mut x[..n];
         if n < LONG {
             return K::add_differences(x, terms);
@@ -229,7 +218,7 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
             for terms in terms.chunks(MAX_DEPTH) {
                 let mut parts = [(Difference::default(), T::ZERO); MAX_DEPTH];
                 for (place, (d, b)) in parts.iter_mut().zip(terms) {
-                    *place = (part(d, start..start + x.len()), *b);
+                    *place = (d.part(start..start + x.len()), *b);
                 }
                 K::add_differences(x, &parts[..terms.len()]);
             }
@@ -237,14 +226,14 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
     }
 
     fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) {
-        let n = length(&x).min(out.len());
+        let n = x.length().min(out.len());
         let out = &mut out[..n];
         if n < LONG {
             return K::quantise(x, exponent, out);
         }
         out.par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| {
             let start = i * PIECE;
-            K::quantise(part(&x, start..start + out.len()), exponent, out);
+            K::quantise(x.part(start..start + out.len()), exponent, out);
         });
     }
 

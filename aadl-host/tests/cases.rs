@@ -4,5 +4,9 @@
 use aadl_host::simd::Fastest;
 
 fn main() -> std::process::ExitCode {
+    #[cfg(target_arch = "x86_64")]
+    if !Fastest::is_available() {
+        eprintln!("AVX-512 is not tested: this CPU has none, and runs what it has instead");
+    }
     aadl_tests::host::main(aadl_tests::cases::<Fastest>())
 }

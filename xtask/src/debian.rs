@@ -78,13 +78,19 @@ fn backports(workspace: &Workspace) -> Outcome<(PathBuf, String)> {
         fs::remove_dir_all(&folder).map_err(failed)?;
     }
     fs::create_dir_all(&folder).map_err(failed)?;
+    let mut listed = fs::read_to_string("/etc/apt/sources.list").unwrap_or_default();
     for entry in fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten() {
-        if entry.path().is_file() {
-            fs::copy(entry.path(), folder.join(entry.file_name())).map_err(failed)?;
+        if let Ok(text) = fs::read_to_string(entry.path()) {
+            fs::write(folder.join(entry.file_name()), &text).map_err(failed)?;
+            listed += &text;
         }
     }
-    let line = format!("deb http://deb.debian.org/debian {suite} main\n");
-    fs::write(folder.join("backports.list"), line).map_err(failed)?;
+    // A suite that is listed twice, with two keys or with one and none, is an error to apt.
+    let lists = |line: &str| !line.trim_start().starts_with('#') && line.contains(&suite);
+    if !listed.lines().any(lists) {
+        let line = format!("deb http://deb.debian.org/debian {suite} main\n");
+        fs::write(folder.join("backports.list"), line).map_err(failed)?;
+    }
     Ok((folder, suite))
 }
 

@@ -6,8 +6,8 @@
 //! An accelerated step must read its history twice: for the products and for the combination. The
 //! bound is the time that reading as many bytes takes, measured here: `2 M N` float32, by a kernel
 //! that does nothing but find the largest magnitude, on one thread, one column after the other or 4 KiB of each in
-//! turn, whichever is faster. The last column is by how much all threads read faster than that: what a step
-//! on all threads can gain where it waits for memory.
+//! turn, whichever is faster. The last column is by how much all threads read faster
+//! than that, one column after the other: about what a step on all threads gains where it waits for memory.
 //!
 //! Layers, forward and backward, are timed on one thread and on all.
 //!
@@ -18,12 +18,13 @@ mod free;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use aadl_bench::steps::{self, stream};
 use aadl_core::anderson::{Config, Safeguard, Step};
 use aadl_core::kernels::{Column, Gram, Kernels, Portable};
-use aadl_core::multisecant::{self, Told};
+use aadl_core::multisecant::Told;
 use aadl_core::nn::TILE;
 use aadl_core::random::Random;
-use aadl_host::owned::{AndersonVec, MultisecantVec};
+use aadl_host::owned::AndersonVec;
 use aadl_host::simd::Fastest;
 use aadl_host::threads::Threaded;
 use free::Free;
@@ -35,9 +36,6 @@ const DEPTH: usize = 11;
 const PAIRS: usize = 10;
 /// Elements of a column that are read in turn with those of the others.
 const BLOCK: usize = 1024;
-/// Vectors of the stream that steps take turns with: a prime, so that the same differences do not
-/// come back in the same slots.
-const STREAM: usize = 7;
 /// Inputs and outputs of layers.
 const LAYERS: [[usize; 2]; 5] = [[64, 32], [128, 64], [256, 128], [784, 128], [1024, 1024]];
 /// Of one size, how long the rounds go on, and how many there are at least.
@@ -65,11 +63,6 @@ fn timed<T>(work: impl FnOnce() -> T) -> Duration {
     let start = Instant::now();
     black_box(work());
     start.elapsed()
-}
-
-fn stream(n: usize) -> Vec<Vec<f32>> {
-    let mut random = Random::new(1);
-    (0..STREAM).map(|_| (0..n).map(|_| random.uniform::<f32>() - 0.5).collect()).collect()
 }
 
 /// Every step accelerates, on a full history of random iterates.
@@ -128,29 +121,13 @@ fn read<'a, K: Kernels + 'a>(n: usize, columns: usize, block: usize) -> Work<'a>
     })
 }
 
-/// Every point is accepted; a step is a `tell` and an `ask`.
-fn engine<'a, C: Column, K: Kernels + 'a>(stream: &'a [Vec<f32>]) -> Work<'a> {
-    let n = stream[0].len();
-    let config = multisecant::Config::DEFAULT;
-    let mut owner = MultisecantVec::<C, K>::new(n, PAIRS).expect("the depth is in range");
-    let (mut x, mut gradient, mut gradients) = (vec![0.0; n], vec![0.0; n], stream.iter().cycle());
-    let mut loss = 0.0;
-    let mut advance = move || {
-        if let Some(next) = gradients.next() {
-            gradient.copy_from_slice(next);
-        }
-        loss -= 1.0;
-        let mut told = Ok(Told::Started);
-        let time = timed(|| {
-            told = owner.view().tell(&config, &mut x, loss, &mut gradient);
-            owner.view().ask(&config, &mut x)
-        });
-        (told, time)
-    };
+fn engine<'a, C: Column + 'a, K: Kernels + 'a>(stream: &'a [Vec<f32>]) -> Work<'a> {
+    let mut step = steps::engine::<C, K>(PAIRS, stream).expect("the depth is in range");
+    let mut advance = move || step().expect("all is finite");
     for _ in 0..2 * PAIRS {
-        advance().0.expect("all is finite");
+        advance();
     }
-    assert_eq!(advance().0, Ok(Told::Accepted), "nothing to measure");
+    assert_eq!(advance().0, Told::Accepted, "nothing to measure");
     Box::new(move || advance().1)
 }
 

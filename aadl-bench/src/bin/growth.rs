@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use aadl_bench::steps::{self, stream};
 use aadl_core::anderson::{Config, Reason, Safeguard, Step};
 use aadl_core::kernels::{Column, Gram};
-use aadl_core::multisecant;
-use aadl_core::random::Random;
-use aadl_host::owned::{AndersonVec, MultisecantVec};
+use aadl_host::owned::AndersonVec;
 use aadl_host::report::{Chart, Panel, Series, check_writable, write_whole};
+use aadl_host::simd::Fastest;
 use clap::Parser;
 
 /// Time steps on one thread over the numbers of an iterate, and over the iterates of the history, and
@@ -38,10 +38,6 @@ const LENGTHS: [usize; 2] = [10_000, 1_000_000];
 /// Of one point, how long steps are taken, and how many there are at least.
 const TIME: Duration = Duration::from_millis(500);
 const STEPS: usize = 30;
-/// Vectors that steps take turns with: a prime, so that the same differences do not come back in the
-/// same places.
-const STREAM: usize = 7;
-
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -125,11 +121,6 @@ fn series(name: String, colour: usize, line: &[(usize, f64)]) -> Series {
     Series { name, colour, accented: true, points }
 }
 
-fn stream(n: usize) -> Vec<Vec<f32>> {
-    let mut random = Random::new(1);
-    (0..STREAM).map(|_| (0..n).map(|_| random.uniform::<f32>() - 0.5).collect()).collect()
-}
-
 /// The shortest time of a step in microseconds, after `warm_up` of them. A step tells its own time.
 fn least<E>(warm_up: usize, mut step: impl FnMut() -> Result<Duration, E>) -> Result<f64, E> {
     for _ in 0..warm_up {
@@ -162,21 +153,7 @@ fn accelerated(gram: Gram, depth: usize, stream: &[Vec<f32>]) -> Result<f64, aad
     Ok(time)
 }
 
-/// Every point is accepted; a step is a `tell` and an `ask`.
 fn engine<C: Column>(pairs: usize, stream: &[Vec<f32>]) -> Result<f64, aadl_core::Error> {
-    let config = multisecant::Config::DEFAULT;
-    let n = stream[0].len();
-    let mut owner = MultisecantVec::<C>::new(n, pairs)?;
-    let (mut x, mut gradient, mut gradients) = (vec![0.0; n], vec![0.0; n], stream.iter().cycle());
-    let mut loss = 0.0;
-    least(2 * pairs, || {
-        if let Some(next) = gradients.next() {
-            gradient.copy_from_slice(next);
-        }
-        loss -= 1.0;
-        let start = Instant::now();
-        owner.view().tell(&config, &mut x, loss, &mut gradient)?;
-        owner.view().ask(&config, &mut x)?;
-        Ok(start.elapsed())
-    })
+    let mut step = steps::engine::<C, Fastest>(pairs, stream)?;
+    least(2 * pairs, || step().map(|(_, time)| time))
 }

@@ -28,6 +28,7 @@ mod turned;
 pub use columns::{Column, Elements, Scaled};
 
 use crate::real::Real;
+use core::ops::Range;
 
 /// Elements of a block of a long reduction.
 pub const BLOCK: usize = 4096;
@@ -62,7 +63,31 @@ impl<T> Default for Difference<'_, T> {
     }
 }
 
+/// The elements that all of these residuals have: of longer ones, the rest is ignored.
+///
+/// ```
+/// use aadl_core::kernels::{Difference, common_length};
+/// let three = Difference { newer: &[1.0f32, 2.0, 3.0], older: &[0.0; 3] };
+/// assert_eq!(three.length(), 3);
+/// assert_eq!(three.part(1..3).newer, [2.0, 3.0]);
+/// assert_eq!(common_length(&three, &[(three, 1), (three.part(0..2), 0)]), 2);
+/// ```
+pub fn common_length<T>(newest: &Difference<'_, T>, columns: &[(Difference<'_, T>, i32)]) -> usize {
+    columns.iter().fold(newest.length(), |n, (column, _)| n.min(column.length()))
+}
+
 impl<T> Difference<'_, T> {
+    /// The elements that both vectors have.
+    pub fn length(&self) -> usize {
+        self.newer.len().min(self.older.len())
+    }
+
+    /// The elements in `range`; none where it ends beyond those of a vector.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let of = |x| <[T]>::get(x, range.clone()).unwrap_or_default();
+        Self { newer: of(self.newer), older: of(self.older) }
+    }
+
     /// Whether both are of the same memory.
     fn is(&self, other: &Self) -> bool {
         core::ptr::eq(self.newer, other.newer) && core::ptr::eq(self.older, other.older)
@@ -144,8 +169,8 @@ pub trait Kernels {
 
     /// Inner products of the residual `newest` with each of the `columns`, into `out`: at most [`GROUP`]
     /// of them on targets of less than 64 bits, which ignore what is beyond. With each residual comes its
-    /// scale: `floor(log2)` of its largest magnitude ([`Real::exponent`]), from -149 to 127, which
-    /// [`Gram::Wide`] ignores. Of residuals longer than the shortest, the rest is ignored.
+    /// scale: `floor(log2)` of its largest magnitude ([`Real::exponent`]), from -150 (of
+    /// zeros) to 127, which [`Gram::Wide`] ignores. Of residuals longer than the shortest, the rest is ignored.
     ///
     /// [`Gram::Exact`], of float32: with `e` the scale, each element becomes the integer
     /// `trunc(f * 2^(23 - e))`, below `2^24`; the integer products are summed exactly, the sum is

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use super::{BLOCK, Difference, EXACT_DIGITS, GROUP, Gram, LANES, WIDE};
+use super::{BLOCK, Difference, EXACT_DIGITS, GROUP, Gram, LANES, WIDE, common_length};
 use crate::real::Real;
 
 /// Elements of the newest residual that an exact row keeps as integers, on the stack.
@@ -178,16 +178,10 @@ pub(super) fn gram_row<T: Real>(
     }
 }
 
-fn length<T>((d, _): &Column<'_, T>) -> usize {
-    d.newer.len().min(d.older.len())
-}
-
 /// The newest residual, no longer than the shortest of all: so it does not matter which columns are
 /// taken together.
 fn shortened<'a, T>(newest: &Column<'a, T>, columns: &[Column<'_, T>]) -> Column<'a, T> {
-    let n = columns.iter().fold(length(newest), |n, column| n.min(length(column)));
-    let (Difference { newer, older }, exponent) = *newest;
-    (Difference { newer: cut(newer, n), older: cut(older, n) }, exponent)
+    (newest.0.part(0..common_length(&newest.0, columns)), newest.1)
 }
 
 #[cfg_attr(target_pointer_width = "64", inline(always))]
@@ -265,9 +259,9 @@ fn exact_sums<T: Real>(
     out: &mut [f64],
     sums: &mut [(T, i64); GROUP],
 ) -> usize {
-    let (mut n, mut beyond) = (length(newest), Scale::<T>::beyond(newest.1));
+    let (mut n, mut beyond) = (newest.0.length(), Scale::<T>::beyond(newest.1));
     for (column, sum) in columns.iter().zip(&mut *sums) {
-        n = n.min(length(column));
+        n = n.min(column.0.length());
         beyond |= Scale::<T>::beyond(column.1);
         sum.0 = T::power_of_two(shift(column.1));
     }

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 };
 use std::ops::Range;
 
-use aadl_core::kernels::{Difference, EXACT_DIGITS, Gram, Kernels, Portable};
+use aadl_core::kernels::{Difference, EXACT_DIGITS, Gram, Kernels, Portable, common_length};
 use aadl_core::real::Real;
 
 use super::rounded;
@@ -41,14 +41,9 @@ pub(super) fn gram_row<T: Real>(
     }
 }
 
-fn length<T>((d, _): &Residual<'_, T>) -> usize {
-    d.newer.len().min(d.older.len())
-}
-
 /// The newest residual, no longer than the shortest of all.
 fn shortened<'a, T>(newest: Residual<'a, T>, columns: &[Residual<'_, T>]) -> Residual<'a, T> {
-    let n = columns.iter().map(length).fold(length(&newest), usize::min);
-    part(&newest, 0..n)
+    part(&newest, 0..common_length(&newest.0, columns))
 }
 
 fn single<T: Real>((d, exponent): Residual<'_, T>) -> Option<Residual<'_>> {
@@ -108,7 +103,7 @@ fn add_sums<T: Real>(
     for (place, column) in all.iter_mut().zip(columns) {
         *place = single(*column).unwrap_or(newest);
     }
-    let (n, all) = (length(&newest), &all[..columns.len()]);
+    let (n, all) = (newest.0.length(), &all[..columns.len()]);
     for start in (0..n).step_by(BLOCK) {
         let range = start..n.min(start + BLOCK);
         let newest = part(&newest, range.clone());
@@ -131,7 +126,7 @@ fn add_sums<T: Real>(
 }
 
 fn part<'a, T>((d, exponent): &Residual<'a, T>, range: Range<usize>) -> Residual<'a, T> {
-    (Difference { newer: &d.newer[range.clone()], older: &d.older[range] }, *exponent)
+    (d.part(range), *exponent)
 }
 
 /// [`add_sums`] of `C` columns and at most [`BLOCK`] elements in one pass.
@@ -141,7 +136,7 @@ fn abreast<const C: usize>(
     columns: [Residual<'_>; C],
     out: &mut [i128],
 ) -> bool {
-    let n = length(&newest);
+    let n = newest.0.length();
     let shift = |(_, exponent): &Residual<'_>| (EXACT_DIGITS - 1).saturating_sub(*exponent);
     if columns.iter().chain([&newest]).any(|column| shift(column) >= f32::MAX_EXP) {
         return false;

@@ -196,16 +196,12 @@ macro_rules! layers {
 
 #[cfg(target_arch = "x86_64")]
 impl Kernels for Avx2 {
-    const REGISTER: usize = 32;
-
     vectors! { clones, "avx2", Portable; }
     layers! { Body32, clones, "avx2", Portable; }
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Kernels for Avx512 {
-    const REGISTER: usize = 64;
-
     vectors! { others, Avx2; }
     layers! { Body64, clones, "avx512f,avx512vl", Avx2; }
 }

@@ -5,7 +5,7 @@ use aadl_core::Real;
 use aadl_core::kernels::Kernels;
 use rayon::prelude::*;
 
-/// Samples and outputs come to a thread in multiples of these, which tiles are made of.
+/// Samples and outputs come to a thread in multiples of these: of fewer, a tile takes about as long.
 const SAMPLES: usize = 8;
 const OUTPUTS: usize = 4;
 
