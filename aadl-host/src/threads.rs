@@ -23,8 +23,8 @@ const ROUND: usize = 256;
 
 /// `K` on all threads of the current [`rayon`] pool, where vectors have `LONG` elements and more, and
 /// where a layer takes `LONG` products and more for the samples of one call (a network's are at most
-/// [`TILE`](aadl_core::nn::TILE)). From `2^20` on, two threads won on every machine that was measured; on
-/// some they do from `2^18` on (`docs/performance.md`). One thread does the sums that have no slice ([`Kernels::sum_terms`]) and
+/// [`TILE`](aadl_core::nn::TILE)). On less, waking threads may cost more than they save: where two
+/// begin to win depends on the machine (`docs/performance.md`). One thread does the sums that have no slice ([`Kernels::sum_terms`]) and
 /// those of quantised columns.
 ///
 /// ```
