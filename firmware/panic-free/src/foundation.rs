@@ -20,8 +20,8 @@ where
     keep(kernels::first_non_finite(unknown::<&[T]>()));
     kernels::multiply_by_power_of_two(unknown::<&mut [T]>(), unknown());
     keep(Difference::<T>::default());
-    keep(unknown::<Difference<'_, T>>().length());
-    keep(unknown::<Difference<'_, T>>().part(unknown()));
+    keep(Difference::<T>::length(&unknown()));
+    keep(Difference::<T>::part(&unknown(), unknown()));
     keep(kernels::common_length::<T>(&unknown(), unknown()));
     random::<T, Libm>();
     ring();
