@@ -180,6 +180,18 @@ impl Row {
     }
 }
 
+/// [`table`] for other programs: the cases by what became of them, or why nothing did.
+pub(crate) fn json(rows: &[Row]) -> Vec<serde_json::Value> {
+    let row = |Row { target, tally, seconds }: &Row| match tally {
+        Ok(Tally { equal, failed, too_large, .. }) => serde_json::json!({
+            "target": target, "equal": equal, "failed": failed, "too_large": too_large,
+            "seconds": seconds
+        }),
+        Err(error) => serde_json::json!({ "target": target, "error": error, "seconds": seconds }),
+    };
+    rows.iter().map(row).collect()
+}
+
 /// The table that says where the cases ran, and below it which did not fit where.
 pub(crate) fn table(rows: &[Row]) -> String {
     let width = rows.iter().map(|row| row.target.len()).max().unwrap_or(0).max(6);
@@ -254,7 +266,7 @@ const HEAD: &str = "\
 
 #[cfg(test)]
 mod tests {
-    use super::{Row, Tally, first_difference, table};
+    use super::{Row, Tally, first_difference, json, table};
 
     const RUN: &str = "\nrunning 3 tests on t\ntest a::b ... ok, 12 bytes of stack\n\
         test c ... ignored, needs 9 bytes of stack, 8 are free\ntest d ... FAILED\n    \
@@ -268,6 +280,8 @@ mod tests {
         assert_eq!(tally.complaints, ["digest 1 of 2 numbers, expected 3 of 2"]);
         let row = Row { target: "t".into(), tally: Ok(tally), seconds: 1.0 };
         assert!(row.outcome().unwrap_err().contains("expected 3"));
+        let json = &json(std::slice::from_ref(&row))[0];
+        assert_eq!((&json["equal"], &json["failed"][0]), (&1.into(), &"d".into()));
         let table = table(&[row]);
         assert!(table.contains("2 of 3"), "{table}");
         assert!(table.contains("too large for t: c"), "{table}");

@@ -5,6 +5,8 @@ use crate::report::Report;
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::{Outcome, Workspace, run};
 use crate::{bits, firmware, house, panic_free};
+use std::fs::{self, File};
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -14,6 +16,20 @@ pub(crate) struct Options {
     /// Emulate only these machines, by name or by target.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     targets: Vec<String>,
+    /// Write the closing tables to this file, too, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+impl Options {
+    /// The machines that are meant. An error where there is no such machine or nowhere to write to:
+    /// before the minutes that all else takes.
+    fn check(&self) -> Outcome<Vec<&'static Machine>> {
+        if let Some(path) = &self.json {
+            File::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        }
+        machine::select(&self.targets)
+    }
 }
 
 /// What of the sources no host compiles, with a target that does.
@@ -34,7 +50,7 @@ const DEVICE_CODE: [(&str, &[&str]); 9] = [
 
 /// Runs all stages; true if none failed. An error where an option makes no sense.
 pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
-    let machines = machine::select(&options.targets)?;
+    let machines = options.check()?;
     let mut report = Report::new("cargo xtask test");
     report.stage("format", || {
         toolchain::require_component(workspace, "fmt", "rustfmt")?;
@@ -77,43 +93,53 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome<bool> {
     report.stage("house rules", || house::check(&workspace.root));
     run_proof(workspace, options, &machines, &mut report);
     run_examples(workspace, options, &machines, &mut report);
-    let table = run_cases(workspace, options, &machines, &mut report);
-    Ok(report.finish(&table))
+    let rows = run_cases(workspace, options, &machines, &mut report);
+    finish(report, &rows, options)
 }
 
 /// Proves that nothing in the core panics, and no more; true if that holds. An error where an option
 /// makes no sense.
 pub(crate) fn panic_free(workspace: &Workspace, options: &Options) -> Outcome<bool> {
-    let machines = machine::select(&options.targets)?;
+    let machines = options.check()?;
     let mut report = Report::new("cargo xtask panic-free");
     run_proof(workspace, options, &machines, &mut report);
-    Ok(report.finish(""))
+    finish(report, &[], options)
 }
 
 /// Runs the examples for devices alone; true if none failed. An error where an option makes no
 /// sense.
 pub(crate) fn firmware(workspace: &Workspace, options: &Options) -> Outcome<bool> {
-    let machines = machine::select(&options.targets)?;
+    let machines = options.check()?;
     let mut report = Report::new("cargo xtask firmware");
     run_examples(workspace, options, &machines, &mut report);
-    Ok(report.finish(""))
+    finish(report, &[], options)
 }
 
 /// Runs the cases alone; true if none failed. An error where an option makes no sense.
 pub(crate) fn bits(workspace: &Workspace, options: &Options) -> Outcome<bool> {
-    let machines = machine::select(&options.targets)?;
+    let machines = options.check()?;
     let mut report = Report::new("cargo xtask bits");
-    let table = run_cases(workspace, options, &machines, &mut report);
-    Ok(report.finish(&table))
+    let rows = run_cases(workspace, options, &machines, &mut report);
+    finish(report, &rows, options)
 }
 
-/// The cases on the host and on the machines, a stage each. Returns the table of them.
+/// Ends a report with the table of the cases; true if nothing failed.
+fn finish(report: Report, rows: &[bits::Row], options: &Options) -> Outcome<bool> {
+    let tables = serde_json::json!({ "stages": report.json(), "targets": bits::json(rows) });
+    let passed = report.finish(&if rows.is_empty() { String::new() } else { bits::table(rows) });
+    if let Some(path) = &options.json {
+        fs::write(path, format!("{tables:#}\n")).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    Ok(passed)
+}
+
+/// The cases on the host and on the machines, a stage each.
 fn run_cases(
     workspace: &Workspace,
     options: &Options,
     machines: &[&Machine],
     report: &mut Report,
-) -> String {
+) -> Vec<bits::Row> {
     let mut rows = Vec::new();
     let mut cases = |report: &mut Report, stage: &str, run: &dyn Fn() -> bits::Row| {
         report.stage(stage, || {
@@ -131,7 +157,7 @@ fn run_cases(
             None => cases(report, &stage, &|| bits::on_machine(workspace, machine)),
         }
     }
-    bits::table(&rows)
+    rows
 }
 
 /// The proof that nothing in the core panics, a stage for each target.

@@ -60,6 +60,19 @@ impl Report {
         !self.rows.iter().any(|row| matches!(row.state, State::Failed(_)))
     }
 
+    /// The stages for other programs.
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        let row = |Row { stage, state, seconds }: &Row| {
+            let (result, why) = match state {
+                State::Passed => ("ok", None),
+                State::Failed(why) => ("failed", Some(why)),
+                State::Skipped(why) => ("skipped", Some(why)),
+            };
+            serde_json::json!({ "stage": stage, "result": result, "why": why, "seconds": seconds })
+        };
+        self.rows.iter().map(row).collect()
+    }
+
     fn table(&self) -> String {
         let width = self.rows.iter().map(|row| row.stage.len()).max().unwrap_or(0).max(5);
         let mut table = format!("{:width$}  result   seconds\n", "stage");
@@ -108,6 +121,7 @@ mod tests {
         assert!(report.table().contains("two    FAILED"));
         assert!(!report.table().contains("see there"));
         assert!(report.verdict().starts_with("test: FAILED: two ("));
+        assert_eq!(report.json()[1]["result"], "failed");
         assert!(!report.finish(""));
     }
 

@@ -1,7 +1,8 @@
 //! Steps on long vectors beside the limit that memory sets: `cargo bench -p aadl-bench --bench limit`.
 //!
 //! What is compared runs in turn, round after round, so that whatever else the machine does slows
-//! all of it alike; a figure is the least of all rounds. Arguments that are numbers replace the sizes.
+//! all of it alike; a figure is the least of all rounds. Numbers on the command line replace the sizes,
+//! `--json FILE` writes the tables to a file, too.
 //!
 //! An accelerated step must read its history twice: for the products and for the combination. The
 //! bound is the time that reading as many bytes takes, measured here: `2 M N` float32, by a kernel
@@ -16,8 +17,10 @@
 mod free;
 
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use aadl_bench::rows::Rows;
 use aadl_bench::steps::{self, stream};
 use aadl_core::anderson::{Config, Safeguard, Step};
 use aadl_core::kernels::{Column, Gram, Kernels, Portable};
@@ -25,11 +28,13 @@ use aadl_core::multisecant::Told;
 use aadl_core::nn::TILE;
 use aadl_core::random::Random;
 use aadl_host::owned::AndersonVec;
+use aadl_host::report::{check_writable, write_json};
 use aadl_host::simd::Fastest;
 use aadl_host::threads::Threaded;
+use clap::Parser;
 use free::Free;
 
-const SIZES: [usize; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+const SIZES: [u32; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 /// Iterates of the history.
 const DEPTH: usize = 11;
 /// Pairs of the engine without a learning rate.
@@ -147,26 +152,49 @@ fn layer<'a, K: Kernels + 'a>([inputs, outputs]: [usize; 2]) -> Work<'a> {
     })
 }
 
-fn main() {
-    let sizes: Vec<usize> = std::env::args().filter_map(|size| size.parse().ok()).collect();
-    let sizes = if sizes.is_empty() { SIZES.to_vec() } else { sizes };
-    println!("accelerated step, M = {DEPTH}, microseconds\n");
-    println!(
-        "{:>9} {:>7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>12} {:>11} {:>14} {:>14}",
-        "N",
-        "GB/s",
-        "bound",
-        "exact",
-        "free",
-        "wide",
-        "portable",
-        "threads",
-        "bound/exact",
-        "exact/free",
-        "exact/threads",
-        "bound/threads'"
+#[derive(Parser)]
+struct Arguments {
+    /// Numbers of an iterate.
+    #[arg(default_values_t = SIZES, value_parser = clap::value_parser!(u32).range(1..))]
+    sizes: Vec<u32>,
+    /// Write the tables to this file, too, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// What cargo says to every bench.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> std::io::Result<()> {
+    let arguments = Arguments::parse();
+    if let Some(path) = &arguments.json {
+        check_writable(path)?;
+    }
+    let sizes: Vec<usize> = arguments.sizes.iter().map(|n| *n as usize).collect();
+    let tables = [accelerated(&sizes), without_a_rate(&sizes), layers()];
+    arguments.json.map_or(Ok(()), |path| write_json(&path, &tables))
+}
+
+fn accelerated(sizes: &[usize]) -> Rows {
+    let title = format!("accelerated step, M = {DEPTH}, microseconds");
+    let mut rows = Rows::new(
+        title,
+        &[
+            "N",
+            "GB/s",
+            "bound",
+            "exact",
+            "free",
+            "wide",
+            "portable",
+            "threads",
+            "bound/exact",
+            "exact/free",
+            "exact/threads",
+            "bound/threads'",
+        ],
     );
-    for n in &sizes {
+    for n in sizes {
         let stream = stream(*n);
         assert_alike::<Fastest, Free>([Gram::Exact, Gram::Wide], &stream);
         let [whole, blocks, bound_threads, exact, free, wide, portable, threads] = alternate([
@@ -180,9 +208,9 @@ fn main() {
             step::<Threaded<Fastest, 1>>(Gram::Exact, &stream),
         ]);
         let bound = whole.min(blocks);
-        let rate = (2 * DEPTH * n * size_of::<f32>()) as f64 / bound * 1e-9;
-        println!(
-            "{n:>9} {rate:>7.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>12.2} {:>11.2} {:>14.2} {:>14.2}",
+        rows.row(&[
+            *n as f64,
+            (2 * DEPTH * n * size_of::<f32>()) as f64 / bound * 1e-9,
             1e6 * bound,
             1e6 * exact,
             1e6 * free,
@@ -192,15 +220,17 @@ fn main() {
             bound / exact,
             exact / free,
             exact / threads,
-            bound / bound_threads
-        );
+            bound / bound_threads,
+        ]);
     }
-    println!("\nstep without a learning rate, M = {PAIRS}, microseconds\n");
-    println!(
-        "{:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
-        "N", "f32 bound", "f32", "i16", "i8", "portable", "i16/f32"
-    );
-    for n in &sizes {
+    rows
+}
+
+fn without_a_rate(sizes: &[usize]) -> Rows {
+    let title = format!("step without a learning rate, M = {PAIRS}, microseconds");
+    let columns = ["N", "f32 bound", "f32", "i16", "i8", "portable", "i16/f32"];
+    let mut rows = Rows::new(title, &columns);
+    for n in sizes {
         let stream = stream(*n);
         let [whole, blocks, single, half, quarter, portable] = alternate([
             read::<Fastest>(*n, 2 * PAIRS, *n),
@@ -210,33 +240,31 @@ fn main() {
             engine::<i8, Fastest>(&stream),
             engine::<i16, Portable>(&stream),
         ]);
-        println!(
-            "{n:>9} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.2}",
+        rows.row(&[
+            *n as f64,
             1e6 * whole.min(blocks),
             1e6 * single,
             1e6 * half,
             1e6 * quarter,
             1e6 * portable,
-            half / single
-        );
+            half / single,
+        ]);
     }
-    println!("\nlayer forward and backward, {TILE} samples, microseconds\n");
-    println!(
-        "{:>10} {:>10} {:>10} {:>10} {:>14}",
-        "layer", "products", "one", "threads", "one/threads"
-    );
+    rows
+}
+
+fn layers() -> Rows {
+    let title = format!("layer forward and backward, {TILE} samples, microseconds");
+    let columns = ["inputs", "outputs", "products", "one", "threads", "one/threads"];
+    let mut rows = Rows::new(title, &columns);
     for [inputs, outputs] in LAYERS {
         let [one, threads] = alternate([
             layer::<Fastest>([inputs, outputs]),
             layer::<Threaded<Fastest, 1>>([inputs, outputs]),
         ]);
-        println!(
-            "{:>10} {:>10} {:>10.1} {:>10.1} {:>14.2}",
-            format!("{inputs}-{outputs}"),
-            TILE * inputs * outputs,
-            1e6 * one,
-            1e6 * threads,
-            one / threads
-        );
+        let products = TILE * inputs * outputs;
+        let sizes = [inputs, outputs, products].map(|size| size as f64);
+        rows.row(&[&sizes[..], &[1e6 * one, 1e6 * threads, one / threads]].concat());
     }
+    rows
 }

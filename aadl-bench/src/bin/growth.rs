@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use aadl_bench::rows::Rows;
 use aadl_bench::steps::{self, stream};
 use aadl_core::anderson::{Config, Reason, Safeguard, Step};
 use aadl_core::kernels::{Column, Gram};
 use aadl_host::owned::AndersonVec;
-use aadl_host::report::{Chart, Panel, Series, check_writable, write_whole};
+use aadl_host::report::{Chart, Panel, Series, check_writable, write_json, write_whole};
 use aadl_host::simd::Fastest;
 use clap::Parser;
 
@@ -20,6 +21,9 @@ struct Arguments {
     /// The picture to write.
     #[arg(long, default_value = "aadl-out/growth.svg")]
     out: PathBuf,
+    /// Write the tables to this file, too, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
     /// Short vectors only.
     #[arg(long)]
     quick: bool,
@@ -49,11 +53,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    check_writable(&arguments.out)?;
+    for path in [&arguments.out].into_iter().chain(&arguments.json) {
+        check_writable(path)?;
+    }
     let sizes = &SIZES[..if arguments.quick { QUICK } else { SIZES.len() }];
     let lengths = &LENGTHS[..if arguments.quick { 1 } else { LENGTHS.len() }];
     let mut over_size: [Vec<(usize, f64)>; 4] = Default::default();
-    println!("{:>9} {:>3} {:>10} {:>10} {:>10} {:>10}", "N", "M", "exact", "wide", "i16", "f32");
+    let title = format!("a step, M = {DEPTH} iterates or {} pairs, microseconds", DEPTH - 1);
+    let mut first = Rows::new(title, &["N", "exact", "wide", "i16", "f32"]);
     for n in sizes {
         let stream = stream(*n);
         let times = [
@@ -62,18 +69,20 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             engine::<i16>(DEPTH - 1, &stream)?,
             engine::<f32>(DEPTH - 1, &stream)?,
         ];
-        print(*n, DEPTH, &times);
+        first.row(&[&[*n as f64], &times[..]].concat());
         for (line, time) in over_size.iter_mut().zip(times) {
             line.push((*n, time));
         }
     }
     let mut over_depth = Vec::new();
+    let title = "a step, M iterates or pairs, microseconds".to_owned();
+    let mut second = Rows::new(title, &["N", "M", "exact", "i16"]);
     for (colour, n) in lengths.iter().enumerate() {
         let stream = stream(*n);
         let mut lines: [Vec<(usize, f64)>; 2] = Default::default();
         for depth in DEPTHS {
             let times = [accelerated(Gram::Exact, depth, &stream)?, engine::<i16>(depth, &stream)?];
-            print(*n, depth, &times);
+            second.row(&[&[*n as f64, depth as f64], &times[..]].concat());
             for (line, time) in lines.iter_mut().zip(times) {
                 line.push((depth, time));
             }
@@ -104,16 +113,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         ],
     };
     write_whole(&arguments.out, chart.to_svg()?.as_bytes())?;
-    println!("{}", arguments.out.display());
-    Ok(())
-}
-
-fn print(n: usize, depth: usize, times: &[f64]) {
-    print!("{n:>9} {depth:>3}");
-    for time in times {
-        print!(" {time:>10.1}");
+    if let Some(path) = &arguments.json {
+        write_json(path, &[first, second])?;
     }
-    println!();
+    println!("\n{}", arguments.out.display());
+    Ok(())
 }
 
 fn series(name: String, colour: usize, line: &[(usize, f64)]) -> Series {

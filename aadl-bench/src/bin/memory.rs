@@ -3,11 +3,14 @@
 //! which the program itself, 2.5 MB, already is on short vectors. Linux only, whose kernel keeps the peak
 //! of each process.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aadl_core::anderson::{Config, Safeguard, Step};
 use aadl_host::owned::AndersonVec;
+use aadl_host::report::{check_writable, write_json};
 use clap::Parser;
+use serde::Serialize;
 
 /// Run an accelerated map on many numbers, and compare the peak of this process's memory with that of
 /// the history and the parameters.
@@ -19,14 +22,24 @@ struct Arguments {
     /// Iterates of the history.
     #[arg(default_value_t = 11, value_parser = clap::value_parser!(u8).range(3..=32))]
     depth: u8,
+    /// Write what was found to this file, too, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// Bytes.
+#[derive(Serialize)]
+struct Memory {
+    history: usize,
+    parameters: usize,
+    peak: usize,
 }
 
 /// What a run may take beyond the history and the parameters, in percent of these.
 const MARGIN: f64 = 5.0;
 
 fn main() -> ExitCode {
-    let Arguments { n, depth } = Arguments::parse();
-    match run(n as usize, depth.into()) {
+    match run(&Arguments::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
             eprintln!("more than {MARGIN} % beyond the history and the parameters");
@@ -40,7 +53,11 @@ fn main() -> ExitCode {
 }
 
 /// Prints what was found; whether it is within the margin.
-fn run(n: usize, depth: usize) -> Result<bool, Box<dyn std::error::Error>> {
+fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
+    let (n, depth) = (arguments.n as usize, usize::from(arguments.depth));
+    if let Some(path) = &arguments.json {
+        check_writable(path)?;
+    }
     let config = Config { frequency: 1, safeguard: Safeguard::None, ..Config::DEFAULT };
     let mut owner = AndersonVec::<f32>::new(n, depth)?;
     let mut x = vec![1.0f32; n];
@@ -62,6 +79,9 @@ fn run(n: usize, depth: usize) -> Result<bool, Box<dyn std::error::Error>> {
     println!("history    {:>9.2} MB", megabytes(history));
     println!("parameters {:>9.2} MB", megabytes(parameters));
     println!("peak       {:>9.2} MB, {beyond:.2} % beyond these", megabytes(peak));
+    if let Some(path) = &arguments.json {
+        write_json(path, &Memory { history, parameters, peak })?;
+    }
     Ok(beyond <= MARGIN)
 }
 
