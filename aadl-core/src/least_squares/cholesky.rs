@@ -250,9 +250,13 @@ fn eliminate<T: Real>(a: &mut Lower<'_, T>, k: usize, n: usize) {
         a.set(r, k, a.at(r, k) * reciprocal);
     }
     for c in k + 1..n {
-        let factor = a.at(c, k);
-        for r in c..n {
-            a.set(r, c, a.at(r, c) - a.at(r, k) * factor);
+        let (taken, rest) = a.elements.split_at_mut_checked(c * a.stride).unwrap_or_default();
+        let pivot = taken.get(k * a.stride..).unwrap_or_default();
+        let (pivot, column) = (pivot.get(c..n), rest.get_mut(c..n));
+        let (pivot, column) = (pivot.unwrap_or_default(), column.unwrap_or_default());
+        let factor = pivot.first().copied().unwrap_or(T::ZERO);
+        for (element, p) in column.iter_mut().zip(pivot) {
+            *element -= *p * factor;
         }
     }
 }

@@ -75,12 +75,18 @@ impl<'a> GramMatrix<'a> {
             *rhs = self.at(newer, last) - self.at(older, last);
         }
         for (c, (older_c, newer_c)) in pairs() {
-            for (r, (older_r, newer_r)) in pairs().skip(c) {
-                let mut element = (self.at(newer_r, newer_c) - self.at(newer_r, older_c))
-                    - (self.at(older_r, newer_c) - self.at(older_r, older_c));
-                let both = self.at(newer_c, newer_c) + self.at(older_c, older_c);
-                if r == c && element <= CANCELLED * both {
-                    element = 0.0;
+            // What a row has to say to this column, which two elements ask for.
+            let row = |gram: &Self, slot| gram.at(slot, newer_c) - gram.at(slot, older_c);
+            let mut older = row(self, older_c);
+            for (r, (_, newer_r)) in pairs().skip(c) {
+                let newer = row(self, newer_r);
+                let mut element = newer - older;
+                older = newer;
+                if r == c {
+                    let both = self.at(newer_c, newer_c) + self.at(older_c, older_c);
+                    if element <= CANCELLED * both {
+                        element = 0.0;
+                    }
                 }
                 // Element (r, c) stands in row c, column r + 1, which is above the diagonal.
                 let index = c.saturating_mul(self.depth).saturating_add(r + 1);
