@@ -15,6 +15,7 @@
 
 pub mod compat;
 pub mod data;
+mod layout;
 pub mod optim;
 pub mod owned;
 pub mod report;

@@ -9,6 +9,7 @@ use aadl_core::multisecant::{self, MultisecantMut};
 use aadl_core::optim::Accelerators;
 use aadl_core::{Error, Real};
 
+use crate::layout::Columns;
 use crate::simd::Fastest;
 
 /// The accelerator of the core on heap memory.
@@ -29,7 +30,7 @@ use crate::simd::Fastest;
 pub struct AndersonVec<T, K = Fastest> {
     n: usize,
     depth: usize,
-    iterates: Vec<T>,
+    iterates: Columns<T>,
     gram: Vec<f64>,
     work: Vec<f64>,
     exponents: Vec<i16>,
@@ -37,10 +38,6 @@ pub struct AndersonVec<T, K = Fastest> {
     state: State,
     kernels: PhantomData<K>,
 }
-
-/// Elements by which a column is longer than the iterate: columns that begin a multiple of the
-/// page size apart fall on the same cache lines' sets.
-const STAGGER: usize = 16;
 
 impl<T: Real, K: Kernels> AndersonVec<T, K> {
     /// An empty accelerator of `depth` iterates of `n` numbers.
@@ -54,7 +51,7 @@ impl<T: Real, K: Kernels> AndersonVec<T, K> {
         Ok(Self {
             n,
             depth,
-            iterates: vec![T::ZERO; n.saturating_add(STAGGER).saturating_mul(depth)],
+            iterates: Columns::new(n, depth, T::ZERO),
             gram: vec![0.0; depth * depth],
             work: vec![0.0; 2 * depth],
             exponents: vec![0; depth],
@@ -66,14 +63,15 @@ impl<T: Real, K: Kernels> AndersonVec<T, K> {
 
     /// The accelerator itself.
     pub fn view(&mut self) -> AndersonMut<'_, T, K> {
+        let stride = self.iterates.stride();
         let memory = Memory {
-            iterates: &mut self.iterates,
+            iterates: self.iterates.as_mut_slice(),
             gram: &mut self.gram,
             work: &mut self.work,
             exponents: &mut self.exponents,
             pivots: &mut self.pivots,
         };
-        AndersonMut::new(self.n, self.depth, self.n + STAGGER, memory, &mut self.state)
+        AndersonMut::new(self.n, self.depth, stride, memory, &mut self.state)
             .expect("the constructor has checked the depth and made the lengths")
     }
 }
@@ -114,8 +112,8 @@ impl<T: Real, K: Kernels> Accelerators<T> for AndersonVec<T, K> {
 pub struct MultisecantVec<C = i16, K = Fastest> {
     n: usize,
     depth: usize,
-    steps: Vec<C>,
-    changes: Vec<C>,
+    steps: Columns<C>,
+    changes: Columns<C>,
     point: Vec<f32>,
     gradient: Vec<f32>,
     squares: Vec<f32>,
@@ -138,8 +136,8 @@ impl<C: Column, K: Kernels> MultisecantVec<C, K> {
         Ok(Self {
             n,
             depth,
-            steps: vec![C::ZERO; n.saturating_add(STAGGER).saturating_mul(depth)],
-            changes: vec![C::ZERO; n.saturating_add(STAGGER).saturating_mul(depth)],
+            steps: Columns::new(n, depth, C::ZERO),
+            changes: Columns::new(n, depth, C::ZERO),
             point: vec![0.0; n],
             gradient: vec![0.0; n],
             squares: vec![0.0; 3 * depth * depth],
@@ -153,9 +151,10 @@ impl<C: Column, K: Kernels> MultisecantVec<C, K> {
 
     /// The engine itself.
     pub fn view(&mut self) -> MultisecantMut<'_, C, K> {
+        let stride = self.steps.stride();
         let memory = multisecant::Memory {
-            steps: &mut self.steps,
-            changes: &mut self.changes,
+            steps: self.steps.as_mut_slice(),
+            changes: self.changes.as_mut_slice(),
             point: &mut self.point,
             gradient: &mut self.gradient,
             squares: &mut self.squares,
@@ -163,7 +162,7 @@ impl<C: Column, K: Kernels> MultisecantVec<C, K> {
             exponents: &mut self.exponents,
             pivots: &mut self.pivots,
         };
-        MultisecantMut::new(self.n, self.depth, self.n + STAGGER, memory, &mut self.state)
+        MultisecantMut::new(self.n, self.depth, stride, memory, &mut self.state)
             .expect("the constructor has checked the depth and made the lengths")
     }
 }
