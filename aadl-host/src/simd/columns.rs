@@ -2,15 +2,15 @@
 #![forbid(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256i, _mm256_abs_epi32, _mm256_add_epi32, _mm256_and_si256, _mm256_cvttps_epi32,
-    _mm256_madd_epi16, _mm256_max_epu32, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setr_epi16, _mm256_setzero_si256, _mm256_srai_epi32,
+    __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_cvttps_epi32, _mm256_madd_epi16,
+    _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi16, _mm256_setzero_si256,
+    _mm256_srai_epi32,
 };
 
 use aadl_core::kernels::{Column, Elements, GROUP, Kernels, Portable, Scaled};
 use aadl_core::real::Real;
 
-use super::avx2::{above, add_products, horizontal, lanes, load};
+use super::avx2::{above, add_bits, add_products, lanes, load, total};
 
 /// Elements of the vector and of the newest column that are kept as integers, on the stack.
 const CHUNK: usize = 512;
@@ -187,7 +187,7 @@ fn single_dots<C: Column>(
 ) -> bool {
     let mut sums = [[0i128; 2]; GROUP];
     let mut lanes = [[_mm256_setzero_si256(); 2]; GROUP];
-    let mut largest = _mm256_setzero_si256();
+    let mut bits = _mm256_setzero_si256();
     let chunks = vector.elements.len().div_ceil(CHUNK);
     let mut pairs = [[_mm256_setzero_si256(); 2]; CHUNK / 8];
     let [mut room, mut newest_room, mut vector_room] = [[0.0; CHUNK]; 3];
@@ -197,8 +197,8 @@ fn single_dots<C: Column>(
         let units = [C::units(newest.exponent), C::Vector::units(vector.exponent)];
         for (pair, (n, v)) in pairs.iter_mut().zip(newest_chunk.iter().zip(vector_chunk)) {
             *pair = [integers(n, units[0]), integers(v, units[1])];
-            largest = _mm256_max_epu32(largest, _mm256_abs_epi32(pair[0]));
-            largest = _mm256_max_epu32(largest, _mm256_abs_epi32(pair[1]));
+            bits = add_bits(bits, pair[0]);
+            bits = add_bits(bits, pair[1]);
         }
         for (column, lanes) in columns.iter().zip(&mut lanes) {
             let elements = padded(single(column.elements), index, &mut room);
@@ -206,7 +206,7 @@ fn single_dots<C: Column>(
             let [mut first, mut second] = *lanes;
             for (c, [n, v]) in elements.iter().zip(&pairs) {
                 let c = integers(c, units);
-                largest = _mm256_max_epu32(largest, _mm256_abs_epi32(c));
+                bits = add_bits(bits, c);
                 first = add_products(first, c, *n);
                 second = add_products(second, c, *v);
             }
@@ -214,12 +214,12 @@ fn single_dots<C: Column>(
         }
         if index % FOLD == FOLD - 1 || index + 1 == chunks {
             for (sum, lanes) in sums.as_flattened_mut().iter_mut().zip(lanes.as_flattened_mut()) {
-                *sum += horizontal(*lanes);
+                *sum += total(*lanes);
                 *lanes = _mm256_setzero_si256();
             }
         }
     }
-    if above(largest) {
+    if above(bits) {
         return false;
     }
     finish(columns, newest.exponent, vector.exponent, &sums, out);

@@ -6,11 +6,11 @@
 //! |---|---|---|
 //! | [`Portable`] | those of the target: SSE2 on x86-64, NEON on AArch64 | everywhere |
 //! | [`Avx2`] | AVX2 where the CPU has it, else those of [`Portable`] | x86-64 |
-//! | [`Avx512`] | AVX-512 for layers where the CPU has it, else those of [`Avx2`] | x86-64 |
+//! | [`Avx512`] | AVX-512 for exact sums, differences and layers where the CPU has it, else those of [`Avx2`] | x86-64 |
 //!
 //! NEON belongs to every AArch64, so that the compiler already uses it in [`Portable`]. Fused
-//! multiplications would change bits (the contract's first rule). Kernels over long vectors are left
-//! to AVX2: they wait for memory, and compilers make gathers of them for AVX-512.
+//! multiplications would change bits (the contract's first rule). Other kernels over long vectors are
+//! left to AVX2: they wait for memory, and compilers make gathers of some of them for AVX-512.
 //!
 //! This file holds all the `unsafe` of the crate; the files beside it are safe code.
 
@@ -20,7 +20,11 @@ use aadl_core::real::Real;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
 mod columns;
+#[cfg(target_arch = "x86_64")]
+mod exact;
 
 /// An exact sum of products of two residuals' integers as the number it stands for.
 pub(crate) fn rounded(sum: i128, newest: i32, column: i32) -> f64 {
@@ -55,7 +59,8 @@ impl Avx2 {
     }
 }
 
-/// AVX-512 for layers, whose tiles fit its registers; all else is [`Avx2`].
+/// AVX-512 for what gains by it: exact sums, multiples of differences, and layers, whose tiles fit its
+/// registers. All else is [`Avx2`].
 ///
 /// ```
 /// use aadl_core::kernels::{Kernels, Portable};
@@ -134,7 +139,7 @@ macro_rules! others {
     )*};
 }
 
-/// The kernels over long vectors, and what has them for AVX2, given to a macro after its arguments.
+/// The kernels that are left to AVX2, and what has them, given to a macro after its arguments.
 #[cfg(target_arch = "x86_64")]
 macro_rules! vectors {
     ($macro:ident, $($arguments:tt)*) => { $macro! { $($arguments)*
@@ -144,18 +149,6 @@ macro_rules! vectors {
         fn all_finite<T: Real>(x: &[T]) -> bool = Body32;
         fn max_magnitude<T: Real>(x: &[T]) -> T::Bits = Body32;
         fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits = Body32;
-        fn gram_row<T: Real>(
-            gram: Gram,
-            newest: (Difference<'_, T>, i32),
-            columns: &[(Difference<'_, T>, i32)],
-            out: &mut [f64]
-        ) = avx2;
-        fn exact_sums<T: Real>(
-            newest: (Difference<'_, T>, i32),
-            columns: &[(Difference<'_, T>, i32)],
-            sums: &mut [i128]
-        ) = avx2;
-        fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) = Body32;
         fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) = Body32;
         fn column_dots<C: Column>(
             columns: &[Scaled<'_, C>],
@@ -168,10 +161,23 @@ macro_rules! vectors {
     }};
 }
 
-/// The kernels of layers, of this module, given to a macro after its arguments.
+/// The kernels that AVX-512 has, too: exact sums of one module, all else of another. Given to a macro after
+/// its arguments.
 #[cfg(target_arch = "x86_64")]
-macro_rules! layers {
-    ($module:ident, $macro:ident, $($arguments:tt)*) => { $macro! { $($arguments)*
+macro_rules! wider {
+    ($sums:ident, $module:ident, $macro:ident, $($arguments:tt)*) => { $macro! { $($arguments)*
+        fn gram_row<T: Real>(
+            gram: Gram,
+            newest: (Difference<'_, T>, i32),
+            columns: &[(Difference<'_, T>, i32)],
+            out: &mut [f64]
+        ) = $sums;
+        fn exact_sums<T: Real>(
+            newest: (Difference<'_, T>, i32),
+            columns: &[(Difference<'_, T>, i32)],
+            sums: &mut [i128]
+        ) = $sums;
+        fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>, T)]) = $module;
         fn dense_forward<T: Real>(weights: &[T], bias: &[T], inputs: &[T], outputs: &mut [T]) = $module;
         fn dense_backward_input<T: Real>(
             weights: &[T],
@@ -197,11 +203,11 @@ macro_rules! layers {
 #[cfg(target_arch = "x86_64")]
 impl Kernels for Avx2 {
     vectors! { clones, "avx2", Portable; }
-    layers! { Body32, clones, "avx2", Portable; }
+    wider! { avx2, Body32, clones, "avx2", Portable; }
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Kernels for Avx512 {
     vectors! { others, Avx2; }
-    layers! { Body64, clones, "avx512f,avx512vl", Avx2; }
+    wider! { avx512, Body64, clones, "avx512f,avx512vl", Avx2; }
 }
