@@ -9,6 +9,8 @@
 
 use crate::real::Real;
 
+mod exponential;
+
 /// Elementary functions of one scalar type.
 ///
 /// ```
@@ -28,14 +30,17 @@ pub trait Math<T: Real> {
     fn cos(x: T) -> T;
 }
 
-/// The `libm` crate: within 1 ulp or so, the same bits everywhere.
+/// The `libm` crate: within 1 ulp or so, the same bits everywhere. On 64-bit targets the float32
+/// exponential is this crate's own, which has the same bits and vectorises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Libm;
 
 impl Math<f32> for Libm {
+    #[inline]
     fn exp(x: f32) -> f32 {
-        libm::expf(x)
+        // On a Cortex-M4F libm's takes 240 bytes less and no more instructions.
+        if cfg!(target_pointer_width = "64") { exponential::exp(x) } else { libm::expf(x) }
     }
     fn ln(x: f32) -> f32 {
         libm::logf(x)

@@ -108,12 +108,9 @@ fn zip<T: Real>(values: &mut [T], upstream: &[T], f: impl Fn(T, T) -> T) {
 /// `1 / (1 + e^-x)`, with the exponential of a number that is not positive, so that it cannot
 /// overflow.
 pub(super) fn sigmoid<T: Real, F: Math<T>>(x: T) -> T {
-    if x < T::ZERO {
-        let e = F::exp(x);
-        e / (T::ONE + e)
-    } else {
-        T::ONE / (T::ONE + F::exp(-x))
-    }
+    let e = F::exp(-x.abs());
+    let above = if x < T::ZERO { e } else { T::ONE };
+    above / (T::ONE + e)
 }
 
 /// `ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)`.

@@ -139,15 +139,17 @@ impl<F, K: Kernels> Network<'_, F, K> {
             let samples = x.len() / width;
             let (values, upstream) = self.split(scratch, samples);
             self.forward(params, x, values, samples, first)?;
-            let rows = last(values, samples * width_out).chunks(width_out);
-            for (y, g) in rows.zip(upstream.chunks_mut(width_out)) {
-                let part = loss.sample::<T, F>(y, self.target(targets, sample), scale, g);
+            let y = (last(values, samples * width_out), width_out);
+            let first_sample = sample;
+            let target = |s| self.target(targets, first_sample + s);
+            loss.tile::<T, F>(y, target, scale, upstream, |part| {
                 if !part.is_finite() {
                     return Err(Error::NonFinite { what: "loss", index: sample });
                 }
                 total += part.to_f64();
                 sample += 1;
-            }
+                Ok(())
+            })?;
             if let Some(grad) = &mut grad {
                 self.backward(params, x, values, upstream, grad, first);
             }

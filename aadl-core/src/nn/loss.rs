@@ -1,4 +1,4 @@
-//! Losses, as PyTorch defines them with mean reduction, for one sample at a time.
+//! Losses, as PyTorch defines them with mean reduction, for the samples of a tile.
 //!
 //! With `y` the outputs of a sample (`outputs` of them), `t` its targets, and sums over outputs in
 //! ascending order:
@@ -16,6 +16,7 @@
 //! transcendentals more per output for binary cross-entropy, none for the others.
 
 use super::activation::sigmoid;
+use crate::error::Error;
 use crate::math::Math;
 use crate::real::Real;
 
@@ -116,9 +117,31 @@ impl Loss {
         }
     }
 
-    /// A sample's part of the loss, not divided by anything, and `scale` times its gradient with
-    /// respect to the outputs `y`, into `grad` (as long as `y`).
-    pub(super) fn sample<T: Real, F: Math<T>>(
+    /// Gives `part` each sample's part of the loss, not divided by anything, in order; into `grad`,
+    /// `scale` times its gradient with respect to the outputs. `y` and `grad` have a row of `outputs`
+    /// per sample, `target` gives the target of the sample with that index.
+    ///
+    /// # Errors
+    /// Those of `part`, which ends with its first one.
+    pub(super) fn tile<'t, T: Real, F: Math<T>>(
+        self,
+        (y, outputs): (&[T], usize),
+        target: impl Fn(usize) -> Target<'t, T>,
+        scale: T,
+        grad: &mut [T],
+        mut part: impl FnMut(T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self == Loss::CrossEntropy {
+            exponentials::<T, F>(y, outputs, grad);
+        }
+        for (s, (y, grad)) in y.chunks(outputs).zip(grad.chunks_mut(outputs)).enumerate() {
+            part(self.sample::<T, F>(y, target(s), scale, grad))?;
+        }
+        Ok(())
+    }
+
+    /// [`Loss::tile`] of one sample. Cross-entropy expects [`exponentials`] in `grad`.
+    fn sample<T: Real, F: Math<T>>(
         self,
         y: &[T],
         target: Target<'_, T>,
@@ -174,33 +197,64 @@ fn each<T: Real>(
     sum
 }
 
+/// The largest output of a sample, NaNs left out unless it begins with one.
+fn largest<T: Real>(y: &[T]) -> T {
+    let mut largest = y.first().copied().unwrap_or(T::ZERO);
+    for &y in y {
+        largest = if y > largest { y } else { largest };
+    }
+    largest
+}
+
+/// `e^(y_c - m)` for all outputs of all samples in turn, which vectorises. A NaN that [`largest`] left
+/// out makes its exponential, hence the loss, NaN.
+fn exponentials<T: Real, F: Math<T>>(y: &[T], outputs: usize, to: &mut [T]) {
+    for (y, to) in y.chunks(outputs).zip(to.chunks_mut(outputs)) {
+        let largest = largest(y);
+        for (to, y) in to.iter_mut().zip(y) {
+            *to = *y - largest;
+        }
+    }
+    for x in to.iter_mut().take(y.len()) {
+        *x = F::exp(*x);
+    }
+}
+
 fn cross_entropy<T: Real, F: Math<T>>(
     y: &[T],
     target: Target<'_, T>,
     scale: T,
     grad: &mut [T],
 ) -> T {
-    let mut largest = y.first().copied().unwrap_or(T::ZERO);
-    for &y in y {
-        // A NaN is not skipped: it makes the exponentials, hence the loss, NaN.
-        largest = if y > largest { y } else { largest };
-    }
     let mut sum = T::ZERO;
-    for (grad, y) in grad.iter_mut().zip(y) {
-        *grad = F::exp(*y - largest);
-        sum += *grad;
+    for e in grad.iter() {
+        sum += *e;
     }
-    let (ln_sum, mut loss, mut mass) = (F::ln(sum), T::ZERO, T::ZERO);
-    for (o, &y) in y.iter().enumerate() {
-        let t: T = target.value(o);
+    let (ln_sum, largest) = (F::ln(sum), largest(y));
+    let values = match target {
+        Target::Values(values) => values,
+        Target::Class(class) => {
+            // The same for a target of 1, and of 0 elsewhere: products with them and sums are exact.
+            let own = grad.get(class).copied().unwrap_or(T::ZERO);
+            for grad in grad.iter_mut() {
+                *grad = scale * (*grad / sum);
+            }
+            if let Some(grad) = grad.get_mut(class) {
+                *grad = scale * (own / sum - T::ONE);
+            }
+            return ln_sum + (largest - y.get(class).copied().unwrap_or(largest));
+        }
+    };
+    let (mut loss, mut mass) = (T::ZERO, T::ZERO);
+    for (&y, &t) in y.iter().zip(values) {
         // Skipping targets of 0 keeps an infinite distance to another class out of the loss.
         if t != T::ZERO {
             loss += t * (ln_sum + (largest - y));
             mass += t;
         }
     }
-    for (o, grad) in grad.iter_mut().enumerate() {
-        *grad = scale * (*grad / sum * mass - target.value(o));
+    for (grad, &t) in grad.iter_mut().zip(values) {
+        *grad = scale * (*grad / sum * mass - t);
     }
     loss
 }
