@@ -13,8 +13,10 @@
 //! Each costs `batch * outputs * inputs` multiplications and additions. All three work on register
 //! tiles, whose shape changes speed only: a result's accumulator never meets another's. The tile
 //! lies across results (outputs, samples or inputs), so that vector units serve many accumulators
-//! at once, and no sum is split. Where registers are large, [`forward`] is that of `turned`.
+//! at once, and no sum is split. Where registers are large, [`forward`] is that of `turned`, and the
+//! backward products, but of some wide layers, are those of `held`.
 
+use super::held::{self, ByResult, ByTerm, Ones};
 use super::{Kernels, WIDE, turned};
 use crate::real::Real;
 
@@ -27,8 +29,8 @@ const SAMPLES: usize = if WIDE { 8 } else { 1 };
 /// results, some 15 % of its time on a Cortex-M4F, for 1.3 KiB of code.
 const TERMS: usize = if WIDE { 4 } else { 1 };
 /// Inputs of a tile of the backward products; twice as many where registers are of 32 bytes, eight
-/// times where they are of 64. With more than 16 sums in a tile, compilers for x86-64's baseline keep
-/// them in memory, unvectorised: 3 instead of 10 to 13 products a nanosecond.
+/// times where they are of 64. With more than 16 sums in a tile, compilers for x86-64's
+/// baseline keep them in memory, unvectorised: 3 instead of 10 to 13 products a nanosecond.
 const COLUMNS: usize = if WIDE { 4 } else { 8 };
 /// Whether registers are of 32 bytes at least.
 const fn large<K: Kernels + ?Sized>() -> bool {
@@ -183,9 +185,13 @@ pub(super) fn backward_input<K: Kernels + ?Sized, T: Real>(
     upstream: &mut [T],
 ) {
     let inputs = columns(weights, outputs);
+    let weights = weights.get(..outputs * inputs).unwrap_or_default();
     let samples = delta.len().checked_div(outputs).unwrap_or(0);
     let (upstream, rest) = upstream.split_at_mut(upstream.len().min(samples * inputs));
     rest.fill(T::ZERO);
+    if large::<K>() && held::suits::<T>(inputs) {
+        return held::accumulate::<K, T>(upstream, weights, inputs, ByResult(delta, outputs), true);
+    }
     let factors = Factors { values: delta, result: outputs, term: 1 };
     accumulate::<K, T>(upstream, weights, inputs, factors, true);
 }
@@ -200,6 +206,14 @@ pub(super) fn backward_weights<K: Kernels + ?Sized, T: Real>(
     from_zero: bool,
 ) {
     let (outputs, columns) = (bias.len(), columns(weights, bias.len()));
+    let weights = weights.get_mut(..outputs * columns).unwrap_or_default();
+    let samples = delta.len().checked_div(outputs).unwrap_or(0);
+    let inputs = inputs.get(..samples * columns).unwrap_or(inputs);
+    if large::<K>() && held::suits::<T>(columns) {
+        held::accumulate::<K, T>(bias, delta, outputs, Ones, from_zero);
+        let factors = ByTerm(delta, outputs);
+        return held::accumulate::<K, T>(weights, inputs, columns, factors, from_zero);
+    }
     if from_zero {
         bias.fill(T::ZERO);
     }
@@ -208,9 +222,6 @@ pub(super) fn backward_weights<K: Kernels + ?Sized, T: Real>(
             *b += *d;
         }
     }
-    let weights = weights.get_mut(..outputs * columns).unwrap_or_default();
-    let samples = delta.len().checked_div(outputs).unwrap_or(0);
-    let inputs = inputs.get(..samples * columns).unwrap_or(inputs);
     let factors = Factors { values: delta, result: 1, term: outputs };
     accumulate::<K, T>(weights, inputs, columns, factors, from_zero);
 }
@@ -271,7 +282,8 @@ fn accumulate<K: Kernels + ?Sized, T: Real>(
     }
 }
 
-/// [`accumulate`] of `R` results, as many columns at a time as suit the registers.
+/// [`accumulate`] of `R` results, as many columns at a time as suit the registers. (Large ones come
+/// here with wide rows only, all of whose columns these tiles divide.)
 #[inline(always)]
 fn accumulate_some<K: Kernels + ?Sized, T: Real, const R: usize>(
     results: &mut [T],
@@ -280,9 +292,9 @@ fn accumulate_some<K: Kernels + ?Sized, T: Real, const R: usize>(
     factors: Factors<'_, T>,
     from_zero: bool,
 ) {
-    if WIDE && K::REGISTER >= 64 && width >= 8 * COLUMNS {
+    if WIDE && K::REGISTER >= 64 {
         accumulate_rows::<T, R, { 8 * COLUMNS }>(results, terms, width, factors, from_zero);
-    } else if large::<K>() && width >= 2 * COLUMNS {
+    } else if large::<K>() {
         accumulate_rows::<T, R, { 2 * COLUMNS }>(results, terms, width, factors, from_zero);
     } else {
         accumulate_rows::<T, R, COLUMNS>(results, terms, width, factors, from_zero);
@@ -328,10 +340,7 @@ fn tile<T: Real, const R: usize, const K: usize, const C: usize>(
     else {
         return;
     };
-    let (mut results, mut terms) = chunks::<T, R, K, C>(results, terms, factors, from_zero);
-    if WIDE && C > 2 * COLUMNS {
-        (results, terms) = chunks::<T, R, K, { 2 * COLUMNS }>(results, terms, factors, from_zero);
-    }
+    let (mut results, terms) = chunks::<T, R, K, C>(results, terms, factors, from_zero);
     for i in 0..terms.first().map_or(0, |term| term.len()) {
         for (r, result) in results.iter_mut().enumerate() {
             let Some(result) = result.get_mut(i) else { continue };
@@ -383,7 +392,10 @@ pub(super) fn rows<T, const N: usize>(mut matrix: &[T], width: usize) -> Option<
 
 /// [`rows`] to be changed.
 #[inline(always)]
-fn rows_mut<T, const N: usize>(mut matrix: &mut [T], width: usize) -> Option<[&mut [T]; N]> {
+pub(super) fn rows_mut<T, const N: usize>(
+    mut matrix: &mut [T],
+    width: usize,
+) -> Option<[&mut [T]; N]> {
     let mut rows = core::array::from_fn(|_| [].as_mut_slice());
     for row in &mut rows {
         (*row, matrix) = matrix.split_at_mut_checked(width)?;

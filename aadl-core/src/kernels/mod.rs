@@ -21,6 +21,7 @@
 
 mod columns;
 mod dense;
+mod held;
 mod lockstep;
 mod portable;
 mod turned;
