@@ -128,9 +128,27 @@ pub(super) fn finite_products<T: Real>(a: &[T], b: &[T]) -> bool {
         return false;
     }
     // Lanes are for vectors; where a loop is not unrolled, they cost.
-    let sum =
-        if WIDE { dot(a, b) } else { a.iter().zip(b).fold(T::ZERO, |sum, (a, b)| sum + *a * *b) };
+    let sum = match size_of::<T>() {
+        _ if !WIDE => a.iter().zip(b).fold(T::ZERO, |sum, (a, b)| sum + *a * *b),
+        4 => any_order::<T, 32>(a, b),
+        _ => any_order::<T, 16>(a, b),
+    };
     sum.is_finite()
+}
+
+/// The sum of products in an order that means nothing, for [`finite_products`]: in `N` lanes, so many
+/// that no addition waits for another.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+fn any_order<T: Real, const N: usize>(a: &[T], b: &[T]) -> T {
+    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<N>(), b.as_chunks::<N>());
+    let mut sums = [T::ZERO; N];
+    for (a, b) in a.iter().zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += *a * *b;
+        }
+    }
+    let rest = rest_a.iter().zip(rest_b).fold(T::ZERO, |sum, (a, b)| sum + *a * *b);
+    sums.into_iter().fold(rest, |sum, x| sum + x)
 }
 
 #[cfg_attr(target_pointer_width = "64", inline(always))]
