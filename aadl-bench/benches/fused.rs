@@ -6,6 +6,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod fused {
+    use std::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
     use std::hint::black_box;
     use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ mod fused {
 
     const ROUNDS: usize = 40;
     const ROUND: Duration = Duration::from_millis(10);
-    /// Outputs and terms of a tile.
+    /// Outputs of a tile.
     const ROWS: usize = 4;
     /// Samples of a tile of the forward product.
     const SAMPLES: usize = 16;
@@ -59,9 +60,7 @@ mod fused {
 
         fn dense_backward_weights<T: Real>(delta: &[T], x: &[T], w: &mut [T], bias: &mut [T]) {
             let outputs = bias.len();
-            for delta in delta.chunks_exact(outputs) {
-                bias.iter_mut().zip(delta).for_each(|(b, d)| *b += *d);
-            }
+            add_products(bias, delta, outputs, &[T::ONE], (0, 0));
             let width = w.len() / outputs;
             add_products(w, x, width, delta, (1, outputs));
         }
@@ -96,6 +95,33 @@ mod fused {
         unsafe { &mut *(std::ptr::from_mut(x) as *mut [f32]) }
     }
 
+    /// Fills a panel with `x`, square by square.
+    fn turn(x: &[f32], inputs: usize, panel: &mut [[f32; SAMPLES]]) {
+        for s in (0..SAMPLES).step_by(4) {
+            let rows: [&[f32]; 4] = std::array::from_fn(|i| &x[(s + i) * inputs..][..inputs]);
+            for (k, to) in panel.chunks_exact_mut(4).enumerate() {
+                let turned = square(rows.map(|row| &row[4 * k..][..4]));
+                for (to, turned) in to.iter_mut().zip(turned) {
+                    to[s..s + 4].copy_from_slice(&turned);
+                }
+            }
+        }
+    }
+
+    /// Four rows of four, turned.
+    fn square(rows: [&[f32]; 4]) -> [[f32; 4]; 4] {
+        let mut turned = [[0.0; 4]; 4];
+        // SAFETY: SSE belongs to every x86-64; each load and store is of a slice's or an array's four.
+        unsafe {
+            let [mut a, mut b, mut c, mut d] = rows.map(|row| _mm_loadu_ps(row[..4].as_ptr()));
+            _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+            for (to, from) in turned.iter_mut().zip([a, b, c, d]) {
+                _mm_storeu_ps(to.as_mut_ptr(), from);
+            }
+        }
+        turned
+    }
+
     /// The kernels in a module for these features, with registers of this type. Compilers do not vectorise
     /// `mul_add` in loops like those of the core.
     macro_rules! kernels {
@@ -104,15 +130,15 @@ mod fused {
             mod $module {
                 use std::arch::x86_64::{$Register, $fused, $load, $set, $store};
 
-                use super::{PANEL, ROWS, SAMPLES};
+                use super::{PANEL, ROWS, SAMPLES, square, turn};
 
                 const LANES: usize = size_of::<$Register>() / 4;
                 /// Registers of a row of the panel.
                 const ABREAST: usize = SAMPLES / LANES;
-                /// Columns of a tile of [`accumulate`].
-                const COLUMNS: usize = 2 * LANES;
+                /// Registers of a row of a tile of [`accumulate`], at most.
+                const MOST: usize = if LANES == 16 { 4 } else { 2 };
 
-                /// Samples in multiples of [`SAMPLES`], at most [`PANEL`] inputs.
+                /// Samples in multiples of [`SAMPLES`], at most [`PANEL`] inputs, in multiples of 4.
                 #[target_feature(enable = $features)]
                 pub(super) fn forward(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
                     let outputs = bias.len();
@@ -121,13 +147,7 @@ mod fused {
                     let panel = &mut panel[..inputs];
                     let tiles = x.chunks_exact(SAMPLES * inputs);
                     for (x, y) in tiles.zip(y.chunks_exact_mut(SAMPLES * outputs)) {
-                        let x: [&[f32]; SAMPLES] =
-                            std::array::from_fn(|s| &x[s * inputs..][..panel.len()]);
-                        for (k, to) in panel.iter_mut().enumerate() {
-                            for (to, x) in to.iter_mut().zip(&x) {
-                                *to = x[k];
-                            }
-                        }
+                        turn(x, inputs, panel);
                         let whole = outputs - outputs % ROWS;
                         for first in (0..whole).step_by(ROWS) {
                             forward_tile::<ROWS>(weights, bias, panel, y, first);
@@ -169,6 +189,15 @@ mod fused {
                             unsafe { $store(to.as_mut_ptr(), sum) };
                         }
                     }
+                    if O == ROWS {
+                        for (q, y) in y.chunks_exact_mut(4 * outputs).enumerate() {
+                            let rows = std::array::from_fn(|o| &turned[o][4 * q..][..4]);
+                            for (y, four) in y.chunks_exact_mut(outputs).zip(square(rows)) {
+                                y[first..first + 4].copy_from_slice(&four);
+                            }
+                        }
+                        return;
+                    }
                     for (s, y) in y.chunks_exact_mut(outputs).enumerate() {
                         for (y, sums) in y[first..].iter_mut().zip(&turned) {
                             *y = sums[s];
@@ -185,28 +214,22 @@ mod fused {
                     factors: &[f32],
                     step: (usize, usize),
                 ) {
-                    let tile = ROWS * width;
-                    for (r, results) in results.chunks_mut(tile).enumerate() {
-                        for (k, terms) in terms.chunks(tile).enumerate() {
-                            let factors = &factors[r * ROWS * step.0 + k * ROWS * step.1..];
-                            if results.len() == tile && terms.len() == tile {
-                                accumulate_tile(results, terms, width, factors, step);
-                            } else {
-                                singly(results, terms, width, factors, step, 0);
-                            }
-                        }
+                    let mut from = 0;
+                    while width - from >= MOST * LANES {
+                        stripe::<MOST>(results, terms, (width, from), factors, step);
+                        from += MOST * LANES;
                     }
-                }
-
-                #[target_feature(enable = $features)]
-                fn singly(
-                    results: &mut [f32],
-                    terms: &[f32],
-                    width: usize,
-                    factors: &[f32],
-                    step: (usize, usize),
-                    from: usize,
-                ) {
+                    while width - from >= 2 * LANES {
+                        stripe::<2>(results, terms, (width, from), factors, step);
+                        from += 2 * LANES;
+                    }
+                    while width - from >= LANES {
+                        stripe::<1>(results, terms, (width, from), factors, step);
+                        from += LANES;
+                    }
+                    if from == width {
+                        return;
+                    }
                     for (r, results) in results.chunks_mut(width).enumerate() {
                         for (k, terms) in terms.chunks(width).enumerate() {
                             let factor = factors[r * step.0 + k * step.1];
@@ -217,43 +240,65 @@ mod fused {
                     }
                 }
 
+                /// `V` registers of columns.
                 #[target_feature(enable = $features)]
-                fn accumulate_tile(
+                fn stripe<const V: usize>(
                     results: &mut [f32],
                     terms: &[f32],
-                    width: usize,
+                    (width, from): (usize, usize),
                     factors: &[f32],
                     step: (usize, usize),
                 ) {
-                    let mut by_term = [[$set(0.0); ROWS]; ROWS];
-                    for (k, by_term) in by_term.iter_mut().enumerate() {
-                        for (r, factor) in by_term.iter_mut().enumerate() {
-                            *factor = $set(factors[r * step.0 + k * step.1]);
+                    let rows = results.len() / width;
+                    // The rows of a tile lie as far apart as those of the core.
+                    let share = rows / ROWS;
+                    for r in 0..share {
+                        let rows = std::array::from_fn(|i| r + i * share);
+                        tile::<ROWS, V>(results, terms, (width, from), factors, step, rows);
+                    }
+                    for r in share * ROWS..rows {
+                        tile::<1, V>(results, terms, (width, from), factors, step, [r]);
+                    }
+                }
+
+                #[target_feature(enable = $features)]
+                fn tile<const R: usize, const V: usize>(
+                    results: &mut [f32],
+                    terms: &[f32],
+                    (width, from): (usize, usize),
+                    factors: &[f32],
+                    step: (usize, usize),
+                    rows: [usize; R],
+                ) {
+                    let mut sums = [[$set(0.0); V]; R];
+                    for (sums, r) in sums.iter_mut().zip(rows) {
+                        let result = &results[r * width + from..][..V * LANES];
+                        for (sum, y) in sums.iter_mut().zip(result.chunks_exact(LANES)) {
+                            // SAFETY: the chunk has the elements of a register.
+                            *sum = unsafe { $load(y.as_ptr()) };
                         }
                     }
-                    let whole = width - width % COLUMNS;
-                    for i in (0..whole).step_by(COLUMNS) {
-                        let mut x = [[$set(0.0); 2]; ROWS];
-                        for (x, terms) in x.iter_mut().zip(terms.chunks_exact(width)) {
-                            for (x, term) in x.iter_mut().zip(terms[i..][..COLUMNS].chunks(LANES)) {
-                                // SAFETY: the chunk has the elements of a register.
-                                *x = unsafe { $load(term.as_ptr()) };
-                            }
+                    for (k, term) in terms.chunks_exact(width).enumerate() {
+                        let mut x = [$set(0.0); V];
+                        let term = &term[from..][..V * LANES];
+                        for (x, term) in x.iter_mut().zip(term.chunks_exact(LANES)) {
+                            // SAFETY: as above.
+                            *x = unsafe { $load(term.as_ptr()) };
                         }
-                        for (r, results) in results.chunks_exact_mut(width).enumerate() {
-                            let results = results[i..][..COLUMNS].chunks_exact_mut(LANES);
-                            for (l, y) in results.enumerate() {
-                                // SAFETY: the chunk has the elements of a register.
-                                let mut sum = unsafe { $load(y.as_ptr()) };
-                                for (factors, x) in by_term.iter().zip(&x) {
-                                    sum = $fused(factors[r], x[l], sum);
-                                }
-                                // SAFETY: as above.
-                                unsafe { $store(y.as_mut_ptr(), sum) };
+                        for (sums, r) in sums.iter_mut().zip(rows) {
+                            let factor = $set(factors[r * step.0 + k * step.1]);
+                            for (sum, x) in sums.iter_mut().zip(x) {
+                                *sum = $fused(factor, x, *sum);
                             }
                         }
                     }
-                    singly(results, terms, width, factors, step, whole);
+                    for (sums, r) in sums.iter().zip(rows) {
+                        let result = &mut results[r * width + from..][..V * LANES];
+                        for (y, sum) in result.chunks_exact_mut(LANES).zip(sums) {
+                            // SAFETY: as above.
+                            unsafe { $store(y.as_mut_ptr(), *sum) };
+                        }
+                    }
                 }
             }
         };
