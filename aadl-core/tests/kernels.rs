@@ -116,6 +116,24 @@ fn of_longer_slices_the_rest_is_ignored() {
     }
 }
 
+#[test]
+fn of_longer_columns_the_rest_is_ignored() {
+    // 1 in units of 2^-14, below 2 at the exponent 0.
+    let (column, vector) = ([1i16 << 14; 300], [1.0f32; 300]);
+    let of = |n: usize| Scaled { elements: &column[..n], exponent: 0 };
+    for n in [0, 1, 127, 128, 129, 200, 299, 300] {
+        for (lengths, of_vector) in
+            [([n, 300, 300], 300), ([300, n, 300], 300), ([300, 300, n], 300), ([300; 3], n)]
+        {
+            let [first, second, newest] = lengths.map(of);
+            let vector = Scaled { elements: &vector[..of_vector], exponent: 0 };
+            let mut out = [[f32::NAN; 2]; 2];
+            Portable::column_dots(&[first, second], newest, vector, &mut out);
+            assert_eq!(out, [[n as f32; 2]; 2], "{lengths:?}, {of_vector}");
+        }
+    }
+}
+
 /// Scales that are nobody's, powers beyond every range, matrices that are not of whole rows: the
 /// answer may be anything that is documented, but there is one. (Tests check for overflow.)
 #[test]

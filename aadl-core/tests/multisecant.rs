@@ -3,7 +3,9 @@
 use aadl_core::Error;
 use aadl_core::kernels::Column;
 use aadl_core::least_squares::Regularization;
-use aadl_core::multisecant::{Asked, Bounds, Config, Multisecant, Reason, Told, bytes};
+use aadl_core::multisecant::{
+    Asked, Bounds, Config, Memory, Multisecant, MultisecantMut, Reason, State, Told, bytes,
+};
 
 const N: usize = 6;
 /// Between these there is no number.
@@ -163,6 +165,42 @@ fn a_rejected_point_is_restored_to_the_bit_and_the_step_shortened() {
             engine.ask(&config, &mut x).unwrap();
         }
         assert!(close(&x, &[1.0; N], 1e-5), "{x:?}");
+    }
+}
+
+/// Memory that is longer than it need be, with anything in it, makes the same steps.
+#[test]
+fn what_memory_is_too_long_or_holds_does_not_matter() {
+    const PAIRS: usize = 5;
+    for more in [0, 1, 100, 1000] {
+        for held in [0.0, 1e30, f32::NAN] {
+            let long = N + more;
+            let [mut steps, mut changes] = [(); 2].map(|()| vec![-7i16; long * PAIRS]);
+            let [mut point, mut kept] = [(); 2].map(|()| vec![held; long]);
+            let mut squares = vec![held; 3 * PAIRS * PAIRS + more];
+            let (mut rows, mut pivots) = (vec![held; 7 * PAIRS + more], vec![7; PAIRS + more]);
+            let (mut exponents, mut state) = (vec![7; 2 * PAIRS + more], State::new());
+            let memory = Memory {
+                steps: &mut steps,
+                changes: &mut changes,
+                point: &mut point,
+                gradient: &mut kept,
+                squares: &mut squares,
+                rows: &mut rows,
+                exponents: &mut exponents,
+                pivots: &mut pivots,
+            };
+            let mut engine: MultisecantMut<'_, i16> =
+                MultisecantMut::new(N, PAIRS, long, memory, &mut state).unwrap();
+            let mut x = [0.0; N];
+            for _ in 0..20 {
+                let (loss, mut gradient) = quadratic(&x);
+                engine.tell(&Config::DEFAULT, &mut x, loss, &mut gradient).unwrap();
+                engine.ask(&Config::DEFAULT, &mut x).unwrap();
+            }
+            let (exact, _) = descend::<PAIRS, i16>(&Config::DEFAULT, 20);
+            assert_eq!(x.map(f32::to_bits), exact.map(f32::to_bits), "{more} more of {held}");
+        }
     }
 }
 

@@ -192,12 +192,15 @@ pub(super) fn dots<C: Column>(
     vector: Scaled<'_, f32>,
     out: &mut [[f32; 2]],
 ) {
+    let length = newest.elements.len().min(vector.elements.len());
+    let length = columns.iter().fold(length, |n, column| n.min(column.elements.len()));
+    let elements = vector.elements.get(..length).unwrap_or_default();
     let units = C::Vector::units(vector.exponent);
     let units_newest = C::units(newest.exponent);
     let mut integers = [C::Vector::ZERO; CHUNK];
     for (columns, out) in columns.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
         let mut sums = [[Sum::default(); 2]; GROUP];
-        for (part, vector) in vector.elements.chunks(CHUNK).enumerate() {
+        for (part, vector) in elements.chunks(CHUNK).enumerate() {
             if part % (FOLD / CHUNK) == 0 {
                 sums.as_flattened_mut().iter_mut().for_each(Sum::fold::<C>);
             }

@@ -88,8 +88,9 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         Self {
             pairs: Pairs { n, depth, stride, steps, changes, exponents },
             small: SmallMemory { depth, squares, rows, pivots },
-            point,
-            gradient,
+            // Longer ones would be longer than the columns.
+            point: point.get_mut(..n).unwrap_or_default(),
+            gradient: gradient.get_mut(..n).unwrap_or_default(),
             state,
             kernels: PhantomData,
         }
