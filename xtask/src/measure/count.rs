@@ -19,6 +19,10 @@ pub(crate) const COUNT: Measurement = Measurement {
 #   solve/5                system of 5 columns from the Gram matrix, Cholesky, solution
 #   step-stored/64x3       64 parameters, 3 iterates, Config::DEFAULT, a step that only stores
 #   step-accelerated/64x3  the same, a step that accelerates
+#   column-dots-i16/256x8  8 columns of 256 elements, each with a column and with a vector
+#   multisecant-tell-...   64 parameters, 5 pairs, all in use (.../64x5): an accepted point
+#   multisecant-ask-...    the point after it: the solve, and the combination of the pairs
+#   multisecant-solve-...  of that the solve: what ask takes more than when it is asked again
 #   gradient/4-16-3        loss and gradient, cross-entropy; hidden tanh, of 64-32-10 ReLU
 #   training-step/4-16-3   the same, then SGD
 ",
