@@ -2,6 +2,7 @@
 //! products over them. Sums of integers are exact: no order, no rounding.
 
 use core::fmt::Debug;
+use core::hint::black_box;
 
 use super::{Difference, EXACT_DIGITS, GROUP};
 use crate::real::Real;
@@ -195,11 +196,17 @@ pub(super) fn dots<C: Column>(
     let length = newest.elements.len().min(vector.elements.len());
     let length = columns.iter().fold(length, |n, column| n.min(column.elements.len()));
     let elements = vector.elements.get(..length).unwrap_or_default();
+    let numbers = newest.elements.get(..length).unwrap_or_default();
     let units = C::Vector::units(vector.exponent);
     let units_newest = C::units(newest.exponent);
     let mut integers = [C::Vector::ZERO; CHUNK];
     for (columns, out) in columns.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
         let mut sums = [[Sum::default(); 2]; GROUP];
+        if by_halves::<C>() {
+            for (column, [first, _]) in columns.iter().zip(&mut sums) {
+                first.add(product(column.elements, numbers));
+            }
+        }
         for (part, vector) in elements.chunks(CHUNK).enumerate() {
             if part % (FOLD / CHUNK) == 0 {
                 sums.as_flattened_mut().iter_mut().for_each(Sum::fold::<C>);
@@ -209,12 +216,15 @@ pub(super) fn dots<C: Column>(
                 *integer = C::Vector::quantise(*x, units);
             }
             let range = part * CHUNK..part * CHUNK + vector.len();
-            let Some(newest) = newest.elements.get(range.clone()) else { continue };
+            let Some(newest) = numbers.get(range.clone()) else { continue };
             for (column, [first, second]) in columns.iter().zip(&mut sums) {
                 let units_column = C::units(column.exponent);
                 let Some(column) = column.elements.get(range.clone()) else { continue };
-                let sums =
-                    two_products((column, units_column), (newest, units_newest), (integers, units));
+                let sums = if by_halves::<C>() {
+                    [0, product(column, integers)]
+                } else {
+                    two_products((column, units_column), (newest, units_newest), (integers, units))
+                };
                 first.add(sums[0]);
                 second.add(sums[1]);
             }
@@ -269,6 +279,40 @@ fn two_products<C: Column>(
         add(*column, *newest, *vector);
     }
     sums
+}
+
+/// Whether the core may multiply two 16-bit halves of registers at once: an Arm from v7-M on. (Whether it
+/// does, M4 or M3, stable Rust cannot ask.)
+const fn by_halves<C: Column>() -> bool {
+    cfg!(all(target_arch = "arm", target_has_atomic = "ptr")) && C::DIGITS == i16::DIGITS
+}
+
+/// The sum of products of 16-bit columns. The compiler makes `smlald` of two of them, but only in blocks of
+/// at most 16 loads, and only where what it loads is not needed for another product.
+#[inline(never)]
+fn product<A: Column, B: Column>(a: &[A], b: &[B]) -> i64 {
+    let n = a.len().min(b.len());
+    let (a, a_tail) = a.get(..n).unwrap_or_default().as_chunks();
+    let (b, b_tail) = b.get(..n).unwrap_or_default().as_chunks();
+    let mut sum = 0;
+    let mut add = |a: A, b: B| sum = add_product::<A, B>(sum, a.integer(1.0), b.integer(1.0));
+    // Backwards, as that takes less to count; written out, as for size no loop is unrolled.
+    for (&[a0, a1, a2, a3, a4, a5, a6, a7], &[b0, b1, b2, b3, b4, b5, b6, b7]) in
+        a.iter().zip(b).rev()
+    {
+        add(a0, b0);
+        add(a1, b1);
+        add(a2, b2);
+        add(a3, b3);
+        add(a4, b4);
+        add(a5, b5);
+        add(a6, b6);
+        add(a7, b7);
+        // What the compiler cannot see through keeps it from making one block of two.
+        black_box(());
+    }
+    a_tail.iter().zip(b_tail).for_each(|(a, b)| add(*a, *b));
+    sum
 }
 
 /// Columns that are added in one pass over `x`: as many as a small core has registers for.
