@@ -4,8 +4,8 @@
 const LINE: usize = 64;
 
 /// `depth` columns of `n` elements, of which each begins a cache line, so that no register's width of
-/// them lies on two, and columns begin lines of different sets: those that are a multiple of the page
-/// size apart would push each other out.
+/// them lies on two. They are an odd number of lines apart, and so begin in different sets of a cache, a
+/// power of two in number: those a page apart would all begin in one, and push each other out.
 #[derive(Debug)]
 pub(crate) struct Columns<T> {
     /// With room for a line more than the columns take.
@@ -17,7 +17,7 @@ pub(crate) struct Columns<T> {
 impl<T: Clone> Columns<T> {
     pub(crate) fn new(n: usize, depth: usize, value: T) -> Self {
         let line = LINE / size_of::<T>();
-        let stride = n.div_ceil(line).saturating_add(1).saturating_mul(line);
+        let stride = (n.div_ceil(line) | 1).saturating_mul(line);
         let values = vec![value; stride.saturating_mul(depth).saturating_add(line)];
         Self { values, stride, depth }
     }
@@ -51,6 +51,8 @@ mod tests {
     fn a_clone_has_the_columns_where_its_own_lines_begin() {
         let mut columns = Columns::new(100, 3, 0i16);
         assert_eq!(columns.stride(), 160);
+        // Not 1,024, which would be a page.
+        assert_eq!(Columns::new(1000, 3, 0.0f32).stride(), 1008);
         for (value, element) in (0..).zip(columns.as_mut_slice()) {
             *element = value;
         }

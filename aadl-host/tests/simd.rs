@@ -266,6 +266,30 @@ fn many_columns_and_many_blocks_give_the_portable_bits() {
     }
 }
 
+/// Exact sums are written out for each number of columns, with a rest that fills no register.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn exact_sums_of_every_number_of_columns_are_the_portable_ones() {
+    fn sums<K: Kernels>(residuals: &[(Difference<'_, f32>, i32)]) -> (Vec<u64>, Vec<i128>) {
+        let (mut row, mut sums) = (vec![0.0; residuals.len()], vec![7; residuals.len()]);
+        K::gram_row(Gram::Exact, residuals[0], residuals, &mut row);
+        K::exact_sums(residuals[0], residuals, &mut sums);
+        (row.into_iter().map(f64::to_bits).collect(), sums)
+    }
+    let mut random = Random::new(3);
+    for n in [0, 1, 7, 8, 15, 16, 17, 40, 8191, 8193, 8207] {
+        let x: Vec<Vec<f32>> = (0..22).map(|_| slice(&mut random, Kind::Ordinary, n)).collect();
+        let residuals: Vec<_> =
+            x.windows(2).map(|x| (Difference { newer: &x[1][..], older: &x[0][..] }, 1)).collect();
+        for count in 1..=residuals.len() {
+            let (residuals, place) = (&residuals[..count], format!("{count} columns of {n}"));
+            let expected = sums::<Portable>(residuals);
+            assert_eq!(sums::<aadl_host::simd::Avx2>(residuals), expected, "{place}");
+            assert_eq!(sums::<aadl_host::simd::Avx512>(residuals), expected, "{place}");
+        }
+    }
+}
+
 /// Slices of other lengths: the rest of the longer ones is ignored.
 #[test]
 fn threads_ignore_what_is_longer_than_the_shortest() {

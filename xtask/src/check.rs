@@ -25,10 +25,13 @@ impl Options {
     /// The machines that are meant. An error where there is no such machine or nowhere to write to:
     /// before the minutes that all else takes.
     fn check(&self) -> Outcome<Vec<&'static Machine>> {
+        let machines = machine::select(&self.targets)?;
         if let Some(path) = &self.json {
-            File::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
+            // What an earlier run has written stays until this one has ended.
+            let open = File::options().append(true).create(true).open(path);
+            open.map_err(|e| format!("{}: {e}", path.display()))?;
         }
-        machine::select(&self.targets)
+        Ok(machines)
     }
 }
 

@@ -370,3 +370,24 @@ impl Sum {
         sum * f32::power_of_two(a.saturating_add(1)) * f32::power_of_two(b.saturating_add(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::product;
+
+    /// On hosts nothing else calls it.
+    #[test]
+    fn products_by_halves_are_plain_sums() {
+        let numbers: [i16; 40] = core::array::from_fn(|i| (i as i16).wrapping_mul(12_345));
+        for n in 0..=40 {
+            for m in [0, 7, 8, 9, 40] {
+                let expected = numbers.iter().rev().take(n).zip(numbers.iter().take(m));
+                let expected = expected.fold(0, |sum, (a, b)| sum + i64::from(*a) * i64::from(*b));
+                let mut reversed = numbers;
+                reversed.reverse();
+                assert_eq!(product(&reversed[..n], &numbers[..m]), expected, "{n}, {m}");
+            }
+        }
+        assert_eq!(product(&[i16::MIN; 9], &[i16::MIN; 9]), 9 << 30);
+    }
+}

@@ -16,6 +16,7 @@ pub(super) type Residual<'a, T = f32> = (Difference<'a, T>, i32);
 pub(super) const TOGETHER: usize = 10;
 /// Few enough that sums of 64 bits hold the products, which are below `2^48`.
 const BLOCK: usize = 1 << 13;
+const _: () = assert!(BLOCK <= 1 << 14, "the sum of all lanes is 64 bits, too");
 
 /// [`Kernels::gram_row`], given [`add_sums`] with a pass.
 pub(super) fn gram_row<T: Real>(
@@ -163,6 +164,8 @@ macro_rules! exact_kernels {
                 exact::add_sums(newest, columns, sums, ABREAST, |a, b, r, out| pass(a, b, r, out))
             });
         }
+
+        const _: () = assert!([$($count),*].len() == ABREAST && ABREAST <= TOGETHER);
 
         #[target_feature(enable = $features)]
         fn pass(
