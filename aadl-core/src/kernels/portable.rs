@@ -128,10 +128,12 @@ pub(super) fn finite_products<T: Real>(a: &[T], b: &[T]) -> bool {
         return false;
     }
     // Lanes are for vectors; where a loop is not unrolled, they cost.
-    let sum = match size_of::<T>() {
-        _ if !WIDE => a.iter().zip(b).fold(T::ZERO, |sum, (a, b)| sum + *a * *b),
-        4 => any_order::<T, 32>(a, b),
-        _ => any_order::<T, 16>(a, b),
+    let sum = if !WIDE {
+        a.iter().zip(b).fold(T::ZERO, |sum, (a, b)| sum + *a * *b)
+    } else if size_of::<T>() == 4 {
+        any_order::<T, 32>(a, b)
+    } else {
+        any_order::<T, 16>(a, b)
     };
     sum.is_finite()
 }

@@ -37,14 +37,31 @@ impl<T: Real> Lower<'_, T> {
         }
     }
 
+    /// The row of the largest element of the diagonal from `k` on, the first of equals, and it.
+    fn largest(&self, k: usize, n: usize) -> (usize, T) {
+        let mut largest = (k, self.at(k, k));
+        for j in k + 1..n {
+            let diagonal = self.at(j, j);
+            // Whichever it is, no branch: nobody could foretell it.
+            let larger = diagonal > largest.1;
+            largest =
+                (if larger { j } else { largest.0 }, if larger { diagonal } else { largest.1 });
+        }
+        largest
+    }
+
     /// Swaps rows and columns `i` and `j` of the symmetric matrix, `i < j < n`.
     fn swap(&mut self, i: usize, j: usize, n: usize) {
-        for k in (0..n).filter(|k| *k != j) {
-            let partner = if k == i { j } else { k };
-            let (first, second) = ((i.max(k), i.min(k)), (j.max(partner), j.min(partner)));
-            let (a, b) = (self.at(first.0, first.1), self.at(second.0, second.1));
-            self.set(first.0, first.1, b);
-            self.set(second.0, second.1, a);
+        let at = |r: usize, c: usize| c * self.stride + r;
+        for c in 0..i {
+            swap(self.elements, at(i, c), at(j, c));
+        }
+        swap(self.elements, at(i, i), at(j, j));
+        for k in i + 1..j {
+            swap(self.elements, at(k, i), at(j, k));
+        }
+        for r in j + 1..n {
+            swap(self.elements, at(r, i), at(r, j));
         }
     }
 }
@@ -141,14 +158,9 @@ impl<'a, T: Real> Cholesky<'a, T> {
 
         let mut rank = 0;
         for (k, chosen) in pivots.iter_mut().enumerate() {
-            let mut p = k;
-            for j in k + 1..n {
-                if a.at(j, j) > a.at(p, p) {
-                    p = j;
-                }
-            }
+            let (p, largest) = a.largest(k, n);
             *chosen = p as u16;
-            if !(a.at(p, p) > drop_tolerance) {
+            if !(largest > drop_tolerance) {
                 break;
             }
             if p != k {
@@ -243,21 +255,38 @@ fn equilibrate<T: Real>(
 
 /// Takes column `k` as the pivot column and subtracts its outer product from what remains.
 fn eliminate<T: Real>(a: &mut Lower<'_, T>, k: usize, n: usize) {
-    let pivot = sqrt(a.at(k, k));
-    a.set(k, k, pivot);
-    let reciprocal = T::ONE / pivot;
-    for r in k + 1..n {
-        a.set(r, k, a.at(r, k) * reciprocal);
+    let stride = a.stride;
+    let from_diagonal = a.elements.get_mut(k * (stride + 1)..).unwrap_or_default();
+    let (pivot, rest) = from_diagonal.split_at_mut_checked(n - k).unwrap_or_default();
+    let Some((diagonal, below)) = pivot.split_first_mut() else { return };
+    *diagonal = sqrt(*diagonal);
+    let reciprocal = T::ONE / *diagonal;
+    for element in &mut *below {
+        *element *= reciprocal;
     }
-    for c in k + 1..n {
-        let (taken, rest) = a.elements.split_at_mut_checked(c * a.stride).unwrap_or_default();
-        let pivot = taken.get(k * a.stride..).unwrap_or_default();
-        let (pivot, column) = (pivot.get(c..n), rest.get_mut(c..n));
-        let (pivot, column) = (pivot.unwrap_or_default(), column.unwrap_or_default());
-        let factor = pivot.first().copied().unwrap_or(T::ZERO);
-        for (element, p) in column.iter_mut().zip(pivot) {
-            *element -= *p * factor;
-        }
+    // From the diagonal element of the next column on; behind the last there may be nothing.
+    let mut rest = rest.get_mut(stride + 1 - (n - k)..).unwrap_or_default();
+    let mut below = &*below;
+    while let Some((factor, next)) = below.split_first() {
+        let Some(column) = rest.get_mut(..below.len()) else { return };
+        subtract(column, below, *factor);
+        below = next;
+        rest = rest.get_mut(stride + 1..).unwrap_or_default();
+    }
+}
+
+/// `column -= pivot * factor`. Two at a time: columns are short, and what compilers do for long ones
+/// costs more than it saves.
+#[inline]
+fn subtract<T: Real>(column: &mut [T], pivot: &[T], factor: T) {
+    let (columns, column) = column.as_chunks_mut();
+    let (pivots, pivot) = pivot.as_chunks();
+    for ([e, f], [p, q]) in columns.iter_mut().zip(pivots) {
+        *e -= *p * factor;
+        *f -= *q * factor;
+    }
+    if let ([e, ..], [p, ..]) = (column, pivot) {
+        *e -= *p * factor;
     }
 }
 

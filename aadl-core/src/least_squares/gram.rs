@@ -46,9 +46,15 @@ impl<'a> GramMatrix<'a> {
         Self { elements, depth }
     }
 
+    /// The place of `f_i . f_j`; none of the matrix is so far off as that of a slot outside of it.
     fn index(&self, i: usize, j: usize) -> usize {
-        // Saturated, it is outside of every slice.
-        i.max(j).saturating_mul(self.depth).saturating_add(i.min(j))
+        let (row, column) = if i < j { (j, i) } else { (i, j) };
+        // Not saturating, which is several times as long: a row this side of `depth` does not wrap.
+        if row < self.depth {
+            row.wrapping_mul(self.depth).wrapping_add(column)
+        } else {
+            usize::MAX
+        }
     }
 
     /// `f_i . f_j` of the residuals in slots `i` and `j`, 0 outside the matrix.

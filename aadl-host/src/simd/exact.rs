@@ -71,8 +71,8 @@ fn single<T: Real>((d, exponent): Residual<'_, T>) -> Option<Residual<'_>> {
 
 /// Adds the sums of integer products of at most [`TOGETHER`] columns, of which none is shorter than
 /// `newest`, by passes over `abreast` of them. False where they are not computed: elements are not
-/// float32, an integer is larger than it should be (something is not finite, or a scale not the
-/// residual's), or a scale takes two factors. Then the sums are nothing.
+/// float32 or do not fill a register, an integer is larger than it should be (something is not finite, or
+/// a scale not the residual's), or a scale takes two factors. Then the sums are nothing.
 pub(super) fn add_sums<T: Real>(
     newest: Residual<'_, T>,
     columns: &[Residual<'_, T>],
@@ -112,21 +112,14 @@ pub(super) fn chunks<'a, const LANES: usize>(
     (d.newer[range.clone()].as_chunks().0, d.older[range].as_chunks().0)
 }
 
-/// The last one before `end`, with zeros before the elements where they are too few for one.
+/// The last one before `end`, if there are elements enough for one.
 #[inline]
 pub(super) fn ending<'a, const LANES: usize>(
     (d, _): &Residual<'a>,
     end: usize,
-    [newer, older]: &'a mut [[f32; LANES]; 2],
-) -> Chunks<'a, LANES> {
-    let last = |x: &'a [f32], room: &'a mut [f32; LANES]| match x[..end].last_chunk() {
-        Some(chunk) => slice::from_ref(chunk),
-        None => {
-            room[LANES - end..].copy_from_slice(&x[..end]);
-            slice::from_ref(room)
-        }
-    };
-    (last(d.newer, newer), last(d.older, older))
+) -> Option<Chunks<'a, LANES>> {
+    let last = |x: &'a [f32]| x[..end].last_chunk().map(slice::from_ref);
+    Some((last(d.newer)?, last(d.older)?))
 }
 
 /// Defines `gram_row` and `exact_sums` for registers of `LANES` float32, in passes over at most
@@ -204,12 +197,11 @@ macro_rules! exact_kernels {
             add(newest_chunks, last(LANES), factor_newest, &all, &factors, &mut sums);
             let rest = range.len() % LANES;
             if rest > 0 {
-                let mut rooms = [[[0.0; LANES]; 2]; TOGETHER + 1];
-                let [room_newest, rooms @ ..] = &mut rooms;
-                let mut all = [exact::ending(&newest, range.end, room_newest); C];
-                let newest = all[0];
-                for (place, (column, room)) in all.iter_mut().zip(columns.iter().zip(rooms)) {
-                    *place = exact::ending(column, range.end, room);
+                let Some(newest) = exact::ending(&newest, range.end) else { return false };
+                let mut all = [newest; C];
+                for (place, column) in all.iter_mut().zip(columns) {
+                    let Some(chunks) = exact::ending(column, range.end) else { return false };
+                    *place = chunks;
                 }
                 add(newest, last(rest), factor_newest, &all, &factors, &mut sums);
             }
