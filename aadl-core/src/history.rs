@@ -107,11 +107,13 @@ impl Ring {
     /// The slots of all residuals (of their newer iterates), oldest first.
     pub fn residuals(&self, depth: usize) -> Slots {
         let mut slots = Slots::new();
-        for slot in (0..self.len()).rev().filter_map(|age| self.slot(depth, age)) {
+        let Some(mut slot) = self.slot(depth, self.len().saturating_sub(1)) else { return slots };
+        for _ in 0..self.len() {
             if self.is_residual(slot) {
                 // Never full: a ring has at most MAX_DEPTH slots.
                 let _ = slots.push(slot as u8);
             }
+            slot = following(slot, bounded(depth));
         }
         slots
     }

@@ -535,7 +535,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             bump(&mut self.state.stats.capped, 1);
         }
         mixing::residual_weights(a);
-        let after = mixing::larger(0.0, gram.norm2(window, a));
+        let after = mixing::larger(0.0, gram.norm2(window, a, weights));
         mixing::iterate_weights(window, a, config.relaxation, self.depth, weights);
         for (weight, place) in weights.iter().zip(gamma) {
             *place = *weight;
@@ -565,7 +565,10 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     #[inline(never)]
     fn combine(&self, x: &mut [T]) {
         let ring = &self.state.ring;
-        let newest_first = (0..ring.len()).filter_map(|age| ring.slot(self.depth, age));
+        let newest = ring.slot(self.depth, 0);
+        let newest_first =
+            core::iter::successors(newest, |slot| Some(preceding(*slot, self.depth)))
+                .take(ring.len());
         mixing::combine::<T, K>(x, newest_first, self.memory.work, |slot| self.iterate(slot));
     }
 

@@ -195,15 +195,15 @@ impl<'a, T: Real> Cholesky<'a, T> {
         }
         let (taken, dropped) = b.split_at_mut(self.rank.min(b.len()));
         dropped.fill(T::ZERO);
-        // L z = b, then L' x = z; each element has one accumulator, indices ascend.
-        for r in 0..taken.len() {
-            let (before, rest) = taken.split_at_mut(r);
-            if let Some(b) = rest.first_mut() {
-                for (c, z) in before.iter().enumerate() {
-                    *b -= at(r, c) * *z;
-                }
-                *b = *b / at(r, r);
-            }
+        // L z = b by columns, then L' x = z by rows; of each element, the products' indices ascend.
+        let mut rest = &mut *taken;
+        let mut columns = self.elements;
+        while let Some((z, below)) = core::mem::take(&mut rest).split_first_mut() {
+            let Some((diagonal, column)) = columns.split_first() else { break };
+            *z = *z / *diagonal;
+            subtract(below, column.get(..below.len()).unwrap_or_default(), *z);
+            columns = columns.get(self.stride + 1..).unwrap_or_default();
+            rest = below;
         }
         for c in (0..taken.len()).rev() {
             let (before, after) = taken.split_at_mut(c + 1);
@@ -275,7 +275,7 @@ fn eliminate<T: Real>(a: &mut Lower<'_, T>, k: usize, n: usize) {
     }
 }
 
-/// `column -= pivot * factor`. Two at a time: columns are short, and what compilers do for long ones
+/// `column -= pivot * factor`, of one length. Two at a time: columns are short, and what compilers do for long ones
 /// costs more than it saves.
 #[inline]
 fn subtract<T: Real>(column: &mut [T], pivot: &[T], factor: T) {

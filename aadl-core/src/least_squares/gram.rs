@@ -46,15 +46,22 @@ impl<'a> GramMatrix<'a> {
         Self { elements, depth }
     }
 
-    /// The place of `f_i . f_j`; none of the matrix is so far off as that of a slot outside of it.
     fn index(&self, i: usize, j: usize) -> usize {
-        let (row, column) = if i < j { (j, i) } else { (i, j) };
-        // Not saturating, which is several times as long: a row this side of `depth` does not wrap.
-        if row < self.depth {
-            row.wrapping_mul(self.depth).wrapping_add(column)
-        } else {
-            usize::MAX
-        }
+        // Saturated, it is outside of every slice.
+        i.max(j).saturating_mul(self.depth).saturating_add(i.min(j))
+    }
+
+    fn row(&self, slot: u8) -> Row {
+        Row { slot: slot.into(), start: usize::from(slot).wrapping_mul(self.depth) }
+    }
+
+    /// The element of a row whose other slot is `other`: [`GramMatrix::at`], with less to compute.
+    #[inline]
+    fn of(&self, row: Row, other: u8) -> f64 {
+        let other = usize::from(other);
+        let below = other.wrapping_mul(self.depth).wrapping_add(row.slot);
+        let place = if other < row.slot { row.start.wrapping_add(other) } else { below };
+        self.elements.get(place).copied().unwrap_or(0.0)
     }
 
     /// `f_i . f_j` of the residuals in slots `i` and `j`, 0 outside the matrix.
@@ -74,46 +81,60 @@ impl<'a> GramMatrix<'a> {
     /// side in `rhs`, the matrix above the diagonal. Returns the matrix by columns (lower
     /// triangle, `depth` elements from one column to the next) and leaves `G` as it was.
     pub fn difference_system(&mut self, window: &[u8], rhs: &mut [f64]) -> &mut [f64] {
-        let slots = || window.iter().map(|slot| usize::from(*slot));
-        let pairs = || slots().zip(slots().skip(1)).enumerate();
-        let last = slots().next_back().unwrap_or(0);
-        for ((_, (older, newer)), rhs) in pairs().zip(rhs) {
-            *rhs = self.at(newer, last) - self.at(older, last);
+        let newer = window.get(1..).unwrap_or_default();
+        let last = self.row(newer.last().copied().unwrap_or_default());
+        for ((older, newer), rhs) in window.iter().zip(newer).zip(rhs) {
+            *rhs = self.of(last, *newer) - self.of(last, *older);
         }
-        for (c, (older_c, newer_c)) in pairs() {
+        // Element (r, c) stands in row c, column r + 1, which is above the diagonal.
+        let mut diagonal = 1usize;
+        for (c, (older_c, newer_c)) in window.iter().zip(newer).enumerate() {
+            let (older_row, newer_row) = (self.row(*older_c), self.row(*newer_c));
             // What a row has to say to this column, which two elements ask for.
-            let row = |gram: &Self, slot| gram.at(slot, newer_c) - gram.at(slot, older_c);
-            let mut older = row(self, older_c);
-            for (r, (_, newer_r)) in pairs().skip(c) {
-                let newer = row(self, newer_r);
-                let mut element = newer - older;
+            let said = |gram: &Self, slot| gram.of(newer_row, slot) - gram.of(older_row, slot);
+            let mut older = said(self, *older_c);
+            let mut place = diagonal;
+            for newer_r in newer.get(c..).unwrap_or_default() {
+                let newer = said(self, *newer_r);
+                if let Some(element) = self.elements.get_mut(place) {
+                    *element = newer - older;
+                }
                 older = newer;
-                if r == c {
-                    let both = self.at(newer_c, newer_c) + self.at(older_c, older_c);
-                    if element <= CANCELLED * both {
-                        element = 0.0;
-                    }
-                }
-                // Element (r, c) stands in row c, column r + 1, which is above the diagonal.
-                let index = c.saturating_mul(self.depth).saturating_add(r + 1);
-                if let Some(place) = self.elements.get_mut(index) {
-                    *place = element;
-                }
+                place = place.wrapping_add(1);
             }
+            let both = self.of(newer_row, *newer_c) + self.of(older_row, *older_c);
+            if let Some(element) = self.elements.get_mut(diagonal)
+                && *element <= CANCELLED * both
+            {
+                *element = 0.0;
+            }
+            diagonal = diagonal.wrapping_add(self.depth).wrapping_add(1);
         }
         self.elements.get_mut(1..).unwrap_or_default()
     }
 
-    /// `|| sum_j a_j f_j ||^2` of the residuals in the slots `window` with the weights `a`.
-    pub fn norm2(&self, window: &[u8], a: &[f64]) -> f64 {
-        let mut total = 0.0;
-        for (i, ai) in window.iter().zip(a) {
-            let mut row = 0.0;
-            for (j, aj) in window.iter().zip(a) {
-                row += aj * self.at(usize::from(*i), usize::from(*j));
+    /// `|| sum_j a_j f_j ||^2` of the residuals in the slots `window` with the weights `a`. `sums` is
+    /// scratch of as many elements.
+    pub fn norm2(&self, window: &[u8], a: &[f64], sums: &mut [f64]) -> f64 {
+        for (i, (slot, ai)) in window.iter().zip(a).enumerate() {
+            let row = self.row(*slot);
+            let Some((before, [own, ..])) = sums.split_at_mut_checked(i) else { break };
+            // `sum_j a_j G_ij`, `j` ascending: an element of the triangle counts in two of them.
+            let mut sum = 0.0;
+            for ((j, aj), other) in window.iter().zip(a).zip(before) {
+                let dot = self.of(row, *j);
+                sum += aj * dot;
+                *other += ai * dot;
             }
-            total += ai * row;
+            *own = sum + ai * self.of(row, *slot);
         }
-        total
+        a.iter().zip(sums).fold(0.0, |total, (a, sum)| total + a * *sum)
     }
+}
+
+/// A row of the matrix by a slot, and where its elements left of the diagonal start.
+#[derive(Clone, Copy)]
+struct Row {
+    slot: usize,
+    start: usize,
 }

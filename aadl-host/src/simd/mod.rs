@@ -26,10 +26,14 @@ mod columns;
 #[cfg(target_arch = "x86_64")]
 mod exact;
 
-/// An exact sum of products of two residuals' integers as the number it stands for.
+/// An exact sum of products of two residuals' integers, fewer than `2^58`, as the number it stands for.
 pub(crate) fn rounded(sum: i128, newest: i32, column: i32) -> f64 {
     let exponent = newest.saturating_add(column).saturating_sub(2 * (EXACT_DIGITS - 1));
-    sum as f64 * f64::power_of_two(exponent)
+    // Two numbers of at most 53 bits: only their sum is rounded, as `sum as f64` is by a long call.
+    const DIGITS: u32 = f64::MANTISSA_DIGITS;
+    let high = (sum >> DIGITS) as i64 as f64 * (1u64 << DIGITS) as f64;
+    let low = (sum as i64 & ((1 << DIGITS) - 1)) as f64;
+    (high + low) * f64::power_of_two(exponent)
 }
 
 /// The fastest backend of this target, and of whatever CPU the program meets.

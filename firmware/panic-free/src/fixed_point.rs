@@ -28,7 +28,7 @@ fn gram() {
     let mut gram = black_box(GramMatrix::new(unknown(), unknown()));
     keep(GramMatrix::at(&gram, unknown(), unknown()));
     GramMatrix::set(&mut gram, unknown(), unknown(), unknown());
-    keep(GramMatrix::norm2(&gram, unknown(), unknown()));
+    keep(GramMatrix::norm2(&gram, unknown(), unknown(), unknown()));
     keep(GramMatrix::difference_system(&mut gram, unknown(), unknown()));
 }
 
