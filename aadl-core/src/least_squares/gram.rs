@@ -114,11 +114,11 @@ impl<'a> GramMatrix<'a> {
     }
 
     /// `|| sum_j a_j f_j ||^2` of the residuals in the slots `window` with the weights `a`. `sums` is
-    /// scratch of as many elements.
+    /// scratch with a place for each; NaN where there are fewer.
     pub fn norm2(&self, window: &[u8], a: &[f64], sums: &mut [f64]) -> f64 {
         for (i, (slot, ai)) in window.iter().zip(a).enumerate() {
             let row = self.row(*slot);
-            let Some((before, [own, ..])) = sums.split_at_mut_checked(i) else { break };
+            let Some((before, [own, ..])) = sums.split_at_mut_checked(i) else { return f64::NAN };
             // `sum_j a_j G_ij`, `j` ascending: an element of the triangle counts in two of them.
             let mut sum = 0.0;
             for ((j, aj), other) in window.iter().zip(a).zip(before) {
