@@ -359,6 +359,8 @@ fn normal_equations_of_differences_are_those_of_the_columns() {
         let mut sums = vec![f64::NAN; window.len()];
         assert_eq!(gram.norm2(&window, &a, &mut sums), dot(&mixed, &mixed));
         assert!(gram.norm2(&window, &a, &mut sums[1..]).is_nan());
+        let one = gram.at(window[0].into(), window[0].into());
+        assert_eq!(gram.norm2(&window[..1], &[1.0, 1.0], &mut [0.0, 9.0]), one);
     }
 }
 
@@ -374,4 +376,14 @@ fn places_outside_a_gram_matrix_are_zero() {
     let mut huge = GramMatrix::new(&mut elements, usize::MAX);
     assert_eq!(huge.at(3, 2), 0.0);
     assert_eq!(huge.difference_system(&[0, 1, 2, 3], &mut [0.0; 3]).len(), 8);
+}
+
+#[test]
+fn a_stride_behind_a_single_column_does_not_matter() {
+    let (mut matrix, mut scale, mut pivots, mut x) = ([4.0], [0.0], [0], [8.0]);
+    let none = Regularization::None;
+    let factor =
+        Cholesky::factor(&mut matrix, usize::MAX, 1, none, 0.0, &mut scale, &mut pivots).unwrap();
+    factor.solve(&mut x).unwrap();
+    assert_eq!(x, [2.0]);
 }

@@ -202,7 +202,7 @@ impl<'a, T: Real> Cholesky<'a, T> {
             let Some((diagonal, column)) = columns.split_first() else { break };
             *z = *z / *diagonal;
             subtract(below, column.get(..below.len()).unwrap_or_default(), *z);
-            columns = columns.get(self.stride + 1..).unwrap_or_default();
+            columns = columns.get(self.stride.saturating_add(1)..).unwrap_or_default();
             rest = below;
         }
         for c in (0..taken.len()).rev() {
@@ -256,7 +256,7 @@ fn equilibrate<T: Real>(
 /// Takes column `k` as the pivot column and subtracts its outer product from what remains.
 fn eliminate<T: Real>(a: &mut Lower<'_, T>, k: usize, n: usize) {
     let stride = a.stride;
-    let from_diagonal = a.elements.get_mut(k * (stride + 1)..).unwrap_or_default();
+    let from_diagonal = a.elements.get_mut(k * stride + k..).unwrap_or_default();
     let (pivot, rest) = from_diagonal.split_at_mut_checked(n - k).unwrap_or_default();
     let Some((diagonal, below)) = pivot.split_first_mut() else { return };
     *diagonal = sqrt(*diagonal);
@@ -265,7 +265,7 @@ fn eliminate<T: Real>(a: &mut Lower<'_, T>, k: usize, n: usize) {
         *element *= reciprocal;
     }
     // From the diagonal element of the next column on; behind the last there may be nothing.
-    let mut rest = rest.get_mut(stride + 1 - (n - k)..).unwrap_or_default();
+    let mut rest = rest.get_mut(stride - (n - k - 1)..).unwrap_or_default();
     let mut below = &*below;
     while let Some((factor, next)) = below.split_first() {
         let Some(column) = rest.get_mut(..below.len()) else { return };

@@ -128,7 +128,8 @@ impl<'a> GramMatrix<'a> {
             }
             *own = sum + ai * self.of(row, *slot);
         }
-        a.iter().zip(sums).fold(0.0, |total, (a, sum)| total + a * *sum)
+        let weights = window.iter().zip(a).map(|(_, a)| a);
+        weights.zip(sums).fold(0.0, |total, (a, sum)| total + a * *sum)
     }
 }
 
