@@ -275,8 +275,8 @@ fn eliminate<T: Real>(a: &mut Lower<'_, T>, k: usize, n: usize) {
     }
 }
 
-/// `column -= pivot * factor`, of one length. Two at a time: columns are short, and what compilers do for long ones
-/// costs more than it saves.
+/// `column -= pivot * factor`, of one length. Two at a time: columns are short, and what compilers
+/// do for long ones costs more than it saves.
 #[inline]
 fn subtract<T: Real>(column: &mut [T], pivot: &[T], factor: T) {
     let (columns, column) = column.as_chunks_mut();

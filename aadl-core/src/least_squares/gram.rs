@@ -55,7 +55,8 @@ impl<'a> GramMatrix<'a> {
         Row { slot: slot.into(), start: usize::from(slot).wrapping_mul(self.depth) }
     }
 
-    /// The element of a row whose other slot is `other`: [`GramMatrix::at`], with less to compute.
+    /// The element of a row whose other slot is `other`: [`GramMatrix::at`] with less to compute, where
+    /// `depth` is that of the elements.
     #[inline]
     fn of(&self, row: Row, other: u8) -> f64 {
         let other = usize::from(other);

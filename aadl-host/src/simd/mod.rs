@@ -26,7 +26,7 @@ mod columns;
 #[cfg(target_arch = "x86_64")]
 mod exact;
 
-/// An exact sum of products of two residuals' integers, fewer than `2^58`, as the number it stands for.
+/// An exact sum of products of two residuals' integers, below `2^106`, as the number it stands for.
 pub(crate) fn rounded(sum: i128, newest: i32, column: i32) -> f64 {
     let exponent = newest.saturating_add(column).saturating_sub(2 * (EXACT_DIGITS - 1));
     // Two numbers of at most 53 bits: only their sum is rounded, as `sum as f64` is by a long call.
