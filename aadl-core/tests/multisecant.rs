@@ -55,6 +55,26 @@ fn every_format_finds_the_minimum_and_stays_there() {
     }
 }
 
+/// The lengths that steps are measured in, after as many pairs: found from all of them when there are two, four,
+/// eight.
+fn lengths(dx: &[[f64; N]], dg: &[[f64; N]]) -> [f64; N] {
+    let mut c = [1.0f64; N];
+    for pairs in [2, 4, 8].into_iter().filter(|pairs| *pairs <= dx.len()) {
+        let prior = 2.0 / N as f64;
+        let (mut steps, mut changes) = ([prior; N], [prior; N]);
+        for (s, y) in dx.iter().zip(dg).take(pairs) {
+            let s2: f64 = (0..N).map(|i| (s[i] / c[i]).powi(2)).sum();
+            let y2: f64 = (0..N).map(|i| (y[i] * c[i]).powi(2)).sum();
+            for i in 0..N {
+                steps[i] += s[i] * s[i] / s2;
+                changes[i] += y[i] * y[i] / y2;
+            }
+        }
+        c = core::array::from_fn(|i| ((steps[i] / changes[i]).log2().round() / 4.0).exp2());
+    }
+    c
+}
+
 /// The first steps of both directions against textbook recursions in float64 on explicit vectors.
 #[test]
 fn directions_are_the_textbook_ones() {
@@ -62,7 +82,8 @@ fn directions_are_the_textbook_ones() {
     let dot = |a: &Vector, b: &Vector| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let plus =
         |a: &Vector, s: f64, b: &Vector| -> Vector { core::array::from_fn(|i| a[i] + s * b[i]) };
-    for (balance, pairs) in [(0.0, 1), (0.0, 2), (0.0, 4), (f32::INFINITY, 1), (f32::INFINITY, 3)] {
+    const ALL: f32 = f32::INFINITY;
+    for (balance, pairs) in [(0.0, 1), (0.0, 2), (0.0, 4), (ALL, 1), (ALL, 2), (ALL, 3)] {
         let config = Config { balance, regularization: Regularization::None, ..Config::DEFAULT };
         let mut engine = Multisecant::<N, 4, f32>::new();
         let mut x = [0.0f32; N];
@@ -80,8 +101,14 @@ fn directions_are_the_textbook_ones() {
         let differences = |of: &[Vector]| -> Vec<Vector> {
             of.windows(2).map(|two| plus(&two[1], -1.0, &two[0])).collect()
         };
-        let (dx, dg) = (differences(&points), differences(&gradients));
-        let (point, g) = (points[pairs], gradients[pairs]);
+        let (mut dx, mut dg) = (differences(&points), differences(&gradients));
+        let (point, mut g) = (points[pairs], gradients[pairs]);
+        let c = lengths(&dx, &dg);
+        for i in 0..N {
+            dx.iter_mut().for_each(|s| s[i] /= c[i]);
+            dg.iter_mut().for_each(|y| y[i] *= c[i]);
+            g[i] *= c[i];
+        }
         let d = if balance == 0.0 {
             // Nocedal & Wright, algorithm 7.4.
             let mut q = g;
@@ -116,6 +143,7 @@ fn directions_are_the_textbook_ones() {
             let theta = 2.0 * dot(newest.0, newest.0) / dot(newest.0, newest.1);
             plus(&step, -theta, &residual)
         };
+        let d: Vector = core::array::from_fn(|i| c[i] * d[i]);
         let expected = plus(&point, 1.0, &d);
         let size = dot(&d, &d).sqrt();
         for (x, expected) in x.iter().zip(&expected) {
@@ -166,6 +194,47 @@ fn a_rejected_point_is_restored_to_the_bit_and_the_step_shortened() {
         }
         assert!(close(&x, &[1.0; N], 1e-5), "{x:?}");
     }
+}
+
+/// Curvatures from 1 to 1e4 along the axes: steps are measured in lengths that follow them.
+#[test]
+fn parameters_of_other_units_cost_little() {
+    const M: usize = 60;
+    let evaluations = |spread: f32| {
+        let weight = |i: usize| spread.powf(i as f32 / (M - 1) as f32);
+        let mut engine = Multisecant::<M, 5>::new();
+        let mut x = [1.0f32; M];
+        for evaluation in 1..1000 {
+            let mut gradient = core::array::from_fn(|i| weight(i) * x[i]);
+            let loss = (0..M).map(|i| 0.5 * weight(i) * x[i] * x[i]).sum();
+            engine.tell(&Config::DEFAULT, &mut x, loss, &mut gradient).unwrap();
+            if loss < 1e-3 {
+                return evaluation;
+            }
+            engine.ask(&Config::DEFAULT, &mut x).unwrap();
+        }
+        1000
+    };
+    let (same, other) = (evaluations(1.0), evaluations(1e4));
+    // Without a scaling it is 491.
+    assert!(same <= 4 && other < 150, "{same} and {other}");
+}
+
+/// What has neither a gradient nor a value is nothing at all, though exponents are kept with the gradient.
+#[test]
+fn zeros_stay_zeros() {
+    const UNUSED: [usize; 2] = [1, 4];
+    let mut engine = Multisecant::<N>::new();
+    let mut x = [0.0; N];
+    for _ in 0..40 {
+        let (_, mut gradient) = quadratic(&x);
+        UNUSED.iter().for_each(|i| gradient[*i] = 0.0);
+        let loss = (0..N).map(|i| 0.5 * gradient[i] * (x[i] - 1.0)).sum();
+        engine.tell(&Config::DEFAULT, &mut x, loss, &mut gradient).unwrap();
+        engine.ask(&Config::DEFAULT, &mut x).unwrap();
+        assert!(UNUSED.iter().all(|i| x[*i].abs() == 0.0), "{x:?}");
+    }
+    assert!((0..N).filter(|i| !UNUSED.contains(i)).all(|i| (x[i] - 1.0).abs() < 1e-5), "{x:?}");
 }
 
 /// Memory that is longer than it need be, with anything in it, makes the same steps.

@@ -12,6 +12,7 @@ use crate::multisecant::config::clamp;
 use crate::multisecant::direction::{self, Settings};
 use crate::multisecant::lengths::{self, RETREAT};
 use crate::multisecant::pairs::Pairs;
+use crate::multisecant::scaling;
 use crate::multisecant::small::SmallMemory;
 use crate::multisecant::state::Direction;
 use crate::multisecant::{Asked, Config, Memory, Reason, State, Told};
@@ -167,12 +168,12 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         let pair = if fresh {
             None
         } else {
-            let step = Difference { newer: x, older: self.point };
-            let change = Difference { newer: gradient, older: self.gradient };
-            self.pairs.append::<K>(&mut self.state.ring, step, change)
+            let both = Difference { newer: x, older: self.point };
+            let gradients = Difference { newer: gradient, older: self.gradient };
+            self.pairs.append::<K>(&mut self.state.ring, both, gradients)
         };
         copy(self.point, x);
-        copy(self.gradient, gradient);
+        scaling::keep(self.gradient, gradient, self.state.started);
         bump(&mut self.state.stats.accepted, 1);
         let state = &mut *self.state;
         if !state.started {
@@ -193,7 +194,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         }
         let fall = state.loss().map(|before| before - loss);
         let spanned = !fresh && state.residual < config.balance;
-        let before2 = core::mem::replace(&mut state.gradient2, gradient2);
+        let before2 = state.gradient2;
         state.accept(loss);
         self.multiply(config, x, pair.zip(fall));
         let contraction2 = self.state.gradient2 / before2;
@@ -269,19 +270,32 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
     /// accepted point before and after, and scratch in between. `pair` is the slot of a new pair, and by
     /// how much the loss fell along it.
     fn multiply(&mut self, config: &Config<'_>, x: &mut [f32], pair: Option<(usize, f32)>) {
+        if let Some((slot, _)) = pair {
+            let mut products = self.small.products();
+            products.set_step(slot, K::column_norm2(self.pairs.step(slot)));
+            products.set_changes(slot, slot, K::column_norm2(self.pairs.change(slot)));
+            if scaling::is_due(self.state) {
+                let window = self.pairs.window(&self.state.ring);
+                if !self.pairs.rescale::<K>(&window, self.gradient, x, &mut products) {
+                    self.state.ring = Ring::new();
+                }
+            }
+        }
+        scaling::gradient(x, self.gradient, 1.0);
         let bounded = !config.bounds.are_none();
         if bounded {
-            // The gradient without the elements that push against a bound.
-            for (i, (x, gradient)) in x.iter_mut().zip(&*self.gradient).enumerate() {
-                *x = if config.bounds.block(i, *x, *gradient) { 0.0 } else { *gradient };
+            // Without the elements that push against a bound.
+            for (i, (x, point)) in x.iter_mut().zip(&*self.point).enumerate() {
+                if config.bounds.block(i, *point, *x) {
+                    *x = 0.0;
+                }
             }
-            self.state.gradient2 = K::dot(x, x);
         }
+        self.state.gradient2 = K::dot(x, x);
         let window = self.pairs.window(&self.state.ring);
         if let Some(newest) = window.last().map(|slot| usize::from(*slot)) {
-            let elements = if bounded { &*x } else { &*self.gradient };
-            let exponent = C::Vector::exponent(K::max_magnitude(elements));
-            let gradient = Scaled { elements, exponent };
+            let exponent = C::Vector::exponent(K::max_magnitude(x));
+            let gradient = Scaled { elements: &*x, exponent };
             let mut products = self.small.products();
             for slots in window.chunks(GROUP / 2) {
                 let mut columns = heapless::Vec::<_, GROUP>::new();
@@ -298,7 +312,6 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
                 }
             }
             if let Some((slot, fall)) = pair {
-                products.set_step(slot, K::column_norm2(self.pairs.step(slot)));
                 if !bounded && config.clip == f32::INFINITY {
                     // A gradient that is reduced or clipped is not that of the losses.
                     direction::correct_curvature(&mut products, slot, fall);
@@ -309,9 +322,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
                 }
             }
         }
-        if bounded {
-            copy(x, self.point);
-        }
+        copy(x, self.point);
     }
 
     fn find_direction(&mut self, config: &Config<'_>) -> Asked {
@@ -353,9 +364,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
     fn combine(&mut self, config: &Config<'_>, x: &mut [f32]) {
         let window = self.pairs.window(&self.state.ring);
         let State { length, gradient, .. } = *self.state;
-        for (x, g) in x.iter_mut().zip(&*self.gradient) {
-            *x = (length * gradient) * *g;
-        }
+        scaling::gradient(x, self.gradient, length * gradient);
         let (_, d, _) = self.small.parts(window.len());
         let coefficients = d.steps.chunks(GROUP / 2).zip(d.changes.chunks(GROUP / 2));
         for (slots, (steps, changes)) in window.chunks(GROUP / 2).zip(coefficients) {
@@ -367,11 +376,11 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             }
             K::add_columns(x, &terms);
         }
-        K::axpy(x, 1.0, self.point);
+        scaling::go(x, self.gradient, self.point);
         if !config.bounds.are_none() {
             let both = self.gradient.iter().zip(&*self.point);
             for (i, (x, (g, point))) in x.iter_mut().zip(both).enumerate() {
-                *x = if config.bounds.block(i, *point, *g) {
+                *x = if config.bounds.block(i, *point, scaling::number(*g)) {
                     *point
                 } else {
                     config.bounds.clamp(i, *x)

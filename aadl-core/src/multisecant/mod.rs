@@ -14,13 +14,21 @@
 //! In long steps and in L-BFGS, the curvature `dx . dg` of a pair is corrected by its losses (Zhang, Deng
 //! & Chen, J. Optim. Theory Appl. 102, 1999).
 //!
+//! Both are found in scaled coordinates `x_i / c_i`, in which the gradient is `g_i c_i`: L-BFGS then starts
+//! from a diagonal matrix, and the multisecant minimises another norm. That matrix is the one which would bring
+//! steps to changes of the gradient, element by element, in the mean of squares over the pairs (as the diagonal
+//! updates of Gilbert & Lemarechal, Math. Programming 45, 1989, do pair by pair); it is found anew
+//! with the second pair, the 4th, the 8th and so on, at the latest after sixteen, and the pairs are then
+//! brought into the new coordinates. The `c_i` are powers of `2^(1/4)` whose exponents take the
+//! place of the last eight bits of the gradient that is kept.
+//!
 //! With `r = ||g - dG gamma|| / ||g||`, L-BFGS has the share `r / (r + balance)` of the step: all of
 //! it where the pairs know little of the gradient, little where they span it. If they seemed to span
 //! it, but the gradient did not shrink, L-BFGS has it all for a step.
 //!
 //! Both need inner products only, so a step takes two passes over the pairs: one for the products of
 //! all columns with the newest change and with the gradient, exact sums of integers; one to combine
-//! them.
+//! them. With a new scaling come three passes more, and the products of all changes with each other.
 //!
 //! A point is accepted if its loss, which comes with the gradient, is at most the largest of the last
 //! three accepted (Grippo, Lampariello & Lucidi, SIAM J. Numer. Anal. 23, 1986). Otherwise the step is
@@ -38,6 +46,7 @@
 //! | `outcome` | [`Told`], [`Asked`], [`Reason`], [`Stats`]: what happened |
 //! | `state` | [`State`] and [`Memory`]: what is kept between two calls |
 //! | `pairs` | the columns |
+//! | `scaling` | the lengths that steps are measured in, element by element |
 //! | `lengths` | how long a first step is, and how much shorter a rejected one becomes |
 //! | `products`, `small` | inner products, and the memory of what depends on the number of pairs alone |
 //! | `direction` | from inner products to a direction |
@@ -54,6 +63,7 @@ mod outcome;
 mod owner;
 mod pairs;
 mod products;
+mod scaling;
 mod small;
 mod state;
 

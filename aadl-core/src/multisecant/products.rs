@@ -62,8 +62,13 @@ impl Products<'_> {
     pub(super) fn set_row(&mut self, slot: usize, newest: usize, step: [f32; 2], change: [f32; 2]) {
         Self::set(self.mixed, newest * self.depth + slot, step[0]);
         Self::set(self.steps_gradient, slot, step[1]);
-        Self::set(self.changes, slot.max(newest) * self.depth + slot.min(newest), change[0]);
+        self.set_changes(slot, newest, change[0]);
         Self::set(self.changes_gradient, slot, change[1]);
+    }
+
+    /// `dG_i . dG_j`, once more.
+    pub(super) fn set_changes(&mut self, i: usize, j: usize, product: f32) {
+        Self::set(self.changes, i.max(j) * self.depth + i.min(j), product);
     }
 
     /// `dX_i . dG_i`, once more.

@@ -29,7 +29,11 @@ pub struct State {
     pub(super) residual: f32,
     /// Small as that was, the gradient did not shrink: L-BFGS alone leads on.
     pub(super) misled: bool,
-    /// `g . g` at the accepted point.
+    /// Pairs so far, up to 255; since the last scaling; from that to the next.
+    pub(super) pairs: u8,
+    pub(super) since: u8,
+    pub(super) wait: u8,
+    /// `g . g` at the accepted point, in scaled coordinates.
     pub(super) gradient2: f32,
     /// The direction's coefficient of the gradient, its slope, and how far along it the next point is.
     pub(super) gradient: f32,
@@ -64,6 +68,9 @@ impl State {
             start_theta: 0.0,
             residual: 0.0,
             misled: false,
+            pairs: 0,
+            since: 0,
+            wait: 0,
             gradient2: 0.0,
             gradient: 0.0,
             slope: 0.0,
@@ -129,7 +136,7 @@ pub struct Memory<'a, C> {
     pub changes: &'a mut [C],
     /// `n`: the point accepted last.
     pub point: &'a mut [f32],
-    /// `n`: the gradient there.
+    /// `n`: the gradient there, and the scaling.
     pub gradient: &'a mut [f32],
     /// `3 * depth * depth`: inner products, and the system of a solve.
     pub squares: &'a mut [f32],

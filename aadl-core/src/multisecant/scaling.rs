@@ -1,0 +1,227 @@
+//! The diagonal scaling: for each parameter a length `c_i` in whose units steps are measured, a
+//! power of `2^(1/4)`.
+//!
+//! The engine works in `z_i = x_i / c_i`, where the gradient is `g_i c_i`: columns are stored and
+//! multiplied there. The exponents cost no memory, for they take the place of the last eight
+//! bits of the gradient that is kept, of which sixteen digits are enough.
+//!
+//! A new scaling is found from the pairs in use, `k` of them, of `n` numbers:
+//! `c_i^4 = (2/n + sum_j dx_ij^2 / |dX_j|^2) / (2/n + sum_j dg_ij^2 / |dG_j|^2)`, the norms being
+//! those in the coordinates of before. That is `c_i^2`, the inverse of a curvature, from the secant equation of
+//! each parameter by itself, in the mean of squares; two pairs that say nothing (`2/n`) keep a few pairs from
+//! saying too much.
+
+use crate::kernels::{Column, GROUP, Kernels, Scaled};
+use crate::math::sqrt;
+use crate::multisecant::pairs::Pairs;
+use crate::multisecant::products::Products;
+use crate::multisecant::state::State;
+use crate::real::Real;
+
+/// Elements of the sums that are on the stack at a time.
+const PIECE: usize = 32;
+/// Bits of a number of the gradient that hold an exponent.
+const EXPONENT: u32 = 0xFF;
+/// Exponents stay within this: lengths between `2^-16` and `2^16`.
+const RANGE: i32 = 64;
+/// Pairs that say nothing, which are added to those that say something.
+const PRIOR: f32 = 2.0;
+/// The first scaling is found from this many pairs.
+const FIRST: u8 = 2;
+/// The most pairs between two scalings.
+const MAX_WAIT: u8 = 16;
+
+/// `2^(exponent / 4)`.
+pub(super) fn length(exponent: i32) -> f32 {
+    #[expect(clippy::excessive_precision, reason = "rounded by the compiler")]
+    let mantissa = match exponent & 3 {
+        0 => 1.0,
+        1 => 1.189_207_115,
+        2 => core::f32::consts::SQRT_2,
+        _ => 1.681_792_831,
+    };
+    mantissa * f32::power_of_two(exponent >> 2)
+}
+
+/// A number of the gradient, rounded to sixteen digits, with the exponent of its parameter.
+fn pack(gradient: f32, exponent: i32) -> f32 {
+    let half = (EXPONENT + 1) >> 1;
+    let bits = gradient.to_bits().saturating_add(half) & !EXPONENT;
+    f32::from_bits(bits | (exponent as u32 & EXPONENT))
+}
+
+/// The number of the gradient.
+pub(super) fn number(packed: f32) -> f32 {
+    f32::from_bits(packed.to_bits() & !EXPONENT)
+}
+
+/// The exponent of the parameter.
+pub(super) fn exponent(packed: f32) -> i32 {
+    i32::from(packed.to_bits() as u8 as i8)
+}
+
+/// Keeps a gradient; the scaling stays, if there is one.
+pub(super) fn keep(packed: &mut [f32], gradient: &[f32], scaled: bool) {
+    for (packed, gradient) in packed.iter_mut().zip(gradient) {
+        *packed = pack(*gradient, if scaled { exponent(*packed) } else { 0 });
+    }
+}
+
+/// `x` becomes `factor` times the gradient, in scaled coordinates.
+pub(super) fn gradient(x: &mut [f32], packed: &[f32], factor: f32) {
+    for (x, packed) in x.iter_mut().zip(packed) {
+        *x = factor * (number(*packed) * length(exponent(*packed)));
+    }
+}
+
+/// `x`, in scaled coordinates, becomes the point that is so far from `point`.
+pub(super) fn go(x: &mut [f32], packed: &[f32], point: &[f32]) {
+    for (x, (packed, point)) in x.iter_mut().zip(packed.iter().zip(point)) {
+        *x = *point + length(exponent(*packed)) * *x;
+    }
+}
+
+/// Whether it is time for another scaling, a pair having come: with the pairs 2, 4, 8, 16 and 32, and every
+/// sixteenth from there.
+pub(super) fn is_due(state: &mut State) -> bool {
+    state.pairs = state.pairs.saturating_add(1);
+    state.since = state.since.saturating_add(1);
+    let due = state.since >= state.wait && state.ring.len() >= FIRST.into();
+    if due {
+        state.since = 0;
+        state.wait = if state.pairs < MAX_WAIT { state.pairs } else { MAX_WAIT };
+    }
+    due
+}
+
+impl<C: Column> Pairs<'_, C> {
+    /// Finds a scaling from the pairs in `window`, whose products are known, brings them into its coordinates,
+    /// and finds those products again that depend on it. `packed` is the gradient, and `scratch` as long. False
+    /// where a pair overflows.
+    pub(super) fn rescale<K: Kernels>(
+        &mut self,
+        window: &[u8],
+        packed: &mut [f32],
+        scratch: &mut [f32],
+        products: &mut Products<'_>,
+    ) -> bool {
+        self.find_scaling(window, packed, scratch, products);
+        let mut all_fit = true;
+        for slot in slots(window) {
+            all_fit &= self.multiply(slot, false, scratch);
+        }
+        for factor in &mut *scratch {
+            *factor = 1.0 / *factor;
+        }
+        for slot in slots(window) {
+            all_fit &= self.multiply(slot, true, scratch);
+            products.set_step(slot, K::column_norm2(self.step(slot)));
+        }
+        self.multiply_changes::<K>(window, scratch, products);
+        all_fit
+    }
+
+    /// Changes the exponents in `packed`; `factors` become what steps are to be multiplied by.
+    fn find_scaling(
+        &self,
+        window: &[u8],
+        packed: &mut [f32],
+        factors: &mut [f32],
+        products: &Products<'_>,
+    ) {
+        let prior = PRIOR / self.n as f32;
+        let pieces = packed.chunks_mut(PIECE).zip(factors.chunks_mut(PIECE));
+        for (i, (packed, factors)) in pieces.enumerate() {
+            let mut sums = [[0.0; PIECE]; 2];
+            for slot in slots(window) {
+                let squares = [products.step(slot), products.changes(slot, slot)];
+                let columns = [self.step(slot), self.change(slot)].into_iter().zip(squares);
+                for (sums, (column, square)) in sums.iter_mut().zip(columns) {
+                    let unit = C::unit(column.exponent) / sqrt(square);
+                    // Where the square underflows or overflows, nothing is known.
+                    let unit = if unit.is_finite() { unit } else { 0.0 };
+                    let elements = column.elements.get(i * PIECE..).unwrap_or_default();
+                    for (sum, element) in sums.iter_mut().zip(elements) {
+                        let share = element.value() * unit;
+                        *sum += share * share;
+                    }
+                }
+            }
+            let [steps, changes] = sums;
+            let elements = packed.iter_mut().zip(factors).zip(steps.iter().zip(&changes));
+            for ((packed, factor), (steps, changes)) in elements {
+                let before = exponent(*packed);
+                let square = length(2 * before);
+                let ratio = (prior + *steps * square) / (prior + *changes / square);
+                // The nearest power of two.
+                let bits = (ratio * core::f32::consts::SQRT_2).magnitude_bits();
+                let now = <f32 as Real>::exponent(bits).clamp(-RANGE, RANGE);
+                *packed = pack(number(*packed), now);
+                *factor = length(before - now);
+            }
+        }
+    }
+
+    /// Multiplies the step or the change of a pair by `factors`, element by element. False where that
+    /// overflows; it is as it was then.
+    fn multiply(&mut self, slot: usize, change: bool, factors: &[f32]) -> bool {
+        let before = if change { self.change(slot) } else { self.step(slot) }.exponent;
+        let unit = C::unit(before);
+        let start = slot * self.stride;
+        let columns = if change { &mut *self.changes } else { &mut *self.steps };
+        let column = columns.get_mut(start..start + self.n).unwrap_or_default();
+        let largest = column.iter().zip(factors).fold(0, |largest, (element, factor)| {
+            let bits = (element.value() * *factor).magnitude_bits();
+            if bits > largest { bits } else { largest }
+        });
+        let largest = f32::from_bits(largest) * unit;
+        if !largest.is_finite() {
+            return false;
+        }
+        let exponent = C::exponent(largest.magnitude_bits());
+        let units = unit * C::units(exponent);
+        for (element, factor) in column.iter_mut().zip(factors) {
+            *element = C::quantise(element.value() * *factor, units);
+        }
+        if let Some(place) = self.exponents.get_mut(2 * slot + usize::from(change)) {
+            *place = exponent as i16;
+        }
+        true
+    }
+
+    /// The products of changes with each other: two columns at a time, one of them as numbers in `scratch`.
+    fn multiply_changes<K: Kernels>(
+        &self,
+        window: &[u8],
+        scratch: &mut [f32],
+        products: &mut Products<'_>,
+    ) {
+        for (i, two) in window.chunks(2).enumerate() {
+            let (Some(first), Some(second)) = (two.first(), two.last()) else { continue };
+            let [first, second] = [*first, *second].map(usize::from);
+            scratch.fill(0.0);
+            K::add_columns(scratch, &[(self.change(second), 1.0)]);
+            // The same integers again.
+            let exponent = C::Vector::exponent(K::max_magnitude(scratch));
+            let vector = Scaled { elements: &*scratch, exponent };
+            let older = window.get(..2 * i + two.len()).unwrap_or_default();
+            for group in older.chunks(GROUP) {
+                let mut columns = heapless::Vec::<_, GROUP>::new();
+                for slot in slots(group) {
+                    // Never full: a column for each slot of a group.
+                    let _ = columns.push(self.change(slot));
+                }
+                let mut dots = [[0.0; 2]; GROUP];
+                K::column_dots(&columns, self.change(first), vector, &mut dots);
+                for (slot, [with_first, with_second]) in slots(group).zip(dots) {
+                    products.set_changes(slot, first, with_first);
+                    products.set_changes(slot, second, with_second);
+                }
+            }
+        }
+    }
+}
+
+fn slots(window: &[u8]) -> impl Iterator<Item = usize> {
+    window.iter().map(|slot| usize::from(*slot))
+}
