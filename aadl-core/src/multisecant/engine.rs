@@ -5,9 +5,7 @@ use core::marker::PhantomData;
 use crate::anderson::bump;
 use crate::error::{Error, check_at_least, check_field, check_length};
 use crate::history::{MAX_DEPTH, Ring};
-use crate::kernels::{
-    Column, Difference, GROUP, Kernels, Portable, Scaled, copy, first_non_finite,
-};
+use crate::kernels::{Column, GROUP, Kernels, Portable, Scaled, copy, first_non_finite};
 use crate::multisecant::config::clamp;
 use crate::multisecant::direction::{self, Settings};
 use crate::multisecant::lengths::{self, RETREAT};
@@ -168,9 +166,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         let pair = if fresh {
             None
         } else {
-            let both = Difference { newer: x, older: self.point };
-            let gradients = Difference { newer: gradient, older: self.gradient };
-            self.pairs.append::<K>(&mut self.state.ring, both, gradients)
+            let before = (&mut *self.point, &mut *self.gradient);
+            self.pairs.append::<K>(&mut self.state.ring, (x, gradient), before)
         };
         copy(self.point, x);
         scaling::keep(self.gradient, gradient, self.state.started);
@@ -376,7 +373,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             }
             K::add_columns(x, &terms);
         }
-        scaling::go(x, self.gradient, self.point);
+        scaling::add(x, self.gradient, self.point);
         if !config.bounds.are_none() {
             let both = self.gradient.iter().zip(&*self.point);
             for (i, (x, (g, point))) in x.iter_mut().zip(both).enumerate() {

@@ -1,7 +1,7 @@
 //! The pairs: columns of steps and of the changes of the gradient along them, in scaled coordinates.
 
 use crate::history::{Ring, Slots};
-use crate::kernels::{Column, Difference, Kernels, Scaled};
+use crate::kernels::{Column, Kernels, Scaled};
 use crate::multisecant::scaling;
 use crate::real::Real;
 
@@ -45,31 +45,18 @@ impl<C: Column> Pairs<'_, C> {
         slots
     }
 
-    /// Stores a pair, over the oldest where all slots are in use, unless it is nothing or overflows.
-    /// Returns its slot. The older gradient is packed.
+    /// Stores the pair that leads from `point` to `x`, over the oldest where all slots are in use, unless it is
+    /// nothing or overflows. Returns its slot. `packed` is the gradient at `point`; of both, nothing but
+    /// the scaling is left.
     pub(super) fn append<K: Kernels>(
         &mut self,
         ring: &mut Ring,
-        x: Difference<'_, f32>,
-        gradient: Difference<'_, f32>,
+        (x, gradient): (&[f32], &[f32]),
+        (point, packed): (&mut [f32], &mut [f32]),
     ) -> Option<usize> {
-        // Both in scaled coordinates, computed twice rather than stored.
-        let packed = gradient.older;
-        let step = |i: usize, out: &mut [f32]| {
-            let pieces = rest(x.newer, i).iter().zip(rest(x.older, i)).zip(rest(packed, i));
-            for (out, ((newer, older), packed)) in out.iter_mut().zip(pieces) {
-                *out = (*newer - *older) * scaling::length(-scaling::exponent(*packed));
-            }
-        };
-        let change = |i: usize, out: &mut [f32]| {
-            let pieces = rest(gradient.newer, i).iter().zip(rest(packed, i));
-            for (out, (newer, packed)) in out.iter_mut().zip(pieces) {
-                let difference = *newer - scaling::number(*packed);
-                *out = difference * scaling::length(scaling::exponent(*packed));
-            }
-        };
-        let largest = [largest::<K>(self.n, &step), largest::<K>(self.n, &change)];
-        if largest.iter().any(|bits| *bits == 0 || *bits >= f32::INFINITY_BITS) {
+        scaling::subtract((x, gradient), (point, packed));
+        let largest = [K::max_magnitude(point), K::max_magnitude(packed)];
+        if largest.iter().any(|bits| *bits <= scaling::EXPONENT || *bits >= f32::INFINITY_BITS) {
             return None;
         }
         let slot = ring.push(self.depth, false);
@@ -77,46 +64,16 @@ impl<C: Column> Pairs<'_, C> {
         for (place, exponent) in self.exponents.iter_mut().skip(2 * slot).zip(exponents) {
             *place = exponent as i16;
         }
-        let [of_step, of_change] = exponents;
+        let [of_step, of_change] = exponents.map(C::units);
         let start = slot * self.stride;
         let column = self.steps.get_mut(start..start + self.n).unwrap_or_default();
-        store::<C, K>(of_step, column, &step);
+        for (element, step) in column.iter_mut().zip(point) {
+            *element = C::quantise(*step, of_step);
+        }
         let column = self.changes.get_mut(start..start + self.n).unwrap_or_default();
-        store::<C, K>(of_change, column, &change);
+        for (element, change) in column.iter_mut().zip(packed) {
+            *element = C::quantise(scaling::number(*change), of_change);
+        }
         Some(slot)
-    }
-}
-
-/// Elements of a vector that is computed on the stack, piece by piece.
-const PIECE: usize = 32;
-
-fn rest(x: &[f32], start: usize) -> &[f32] {
-    x.get(start..).unwrap_or_default()
-}
-
-/// The bits of the largest magnitude of a vector of `n` numbers, of which `fill` computes those from a place
-/// on.
-fn largest<K: Kernels>(n: usize, fill: &impl Fn(usize, &mut [f32])) -> u32 {
-    let mut buffer = [0.0; PIECE];
-    let (mut largest, mut start) = (0, 0);
-    while start < n {
-        let left = n - start;
-        let piece = buffer.get_mut(..if left < PIECE { left } else { PIECE }).unwrap_or_default();
-        fill(start, piece);
-        let bits = K::max_magnitude(piece);
-        largest = if bits > largest { bits } else { largest };
-        start += PIECE;
-    }
-    largest
-}
-
-/// Stores such a vector with this exponent.
-fn store<C: Column, K: Kernels>(exponent: i32, out: &mut [C], fill: &impl Fn(usize, &mut [f32])) {
-    let (mut buffer, zeros) = ([0.0; PIECE], [0.0; PIECE]);
-    for (i, out) in out.chunks_mut(PIECE).enumerate() {
-        let piece = buffer.get_mut(..out.len()).unwrap_or_default();
-        fill(i * PIECE, piece);
-        let older = zeros.get(..piece.len()).unwrap_or_default();
-        K::quantise(Difference { newer: piece, older }, exponent, out);
     }
 }

@@ -21,7 +21,7 @@ use crate::real::Real;
 /// Elements of the sums that are on the stack at a time.
 const PIECE: usize = 32;
 /// Bits of a number of the gradient that hold an exponent.
-const EXPONENT: u32 = 0xFF;
+pub(super) const EXPONENT: u32 = 0xFF;
 /// Exponents stay within this: lengths between `2^-16` and `2^16`.
 const RANGE: i32 = 64;
 /// Pairs that say nothing, which are added to those that say something.
@@ -31,51 +31,65 @@ const FIRST: u8 = 2;
 /// The most pairs between two scalings.
 const MAX_WAIT: u8 = 16;
 
-/// `2^(exponent / 4)`.
+/// `2^(exponent / 4)`, of exponents up to twice [`RANGE`]. Without branches or tables, so that whole vectors of
+/// it are made at once.
 pub(super) fn length(exponent: i32) -> f32 {
-    #[expect(clippy::excessive_precision, reason = "rounded by the compiler")]
-    let mantissa = match exponent & 3 {
-        0 => 1.0,
-        1 => 1.189_207_115,
-        2 => core::f32::consts::SQRT_2,
-        _ => 1.681_792_831,
-    };
-    mantissa * f32::power_of_two(exponent >> 2)
+    const ONE: u32 = 1f32.to_bits();
+    const QUARTER: u32 = 1.189_207_1f32.to_bits() - ONE;
+    const HALF: u32 = core::f32::consts::SQRT_2.to_bits() - ONE;
+    /// What of both together is not that of three quarters.
+    const ALL: u32 = QUARTER ^ HALF ^ (1.681_792_9f32.to_bits() - ONE);
+    let is_odd = 0u32.wrapping_sub(exponent as u32 & 1);
+    let is_half = 0u32.wrapping_sub((exponent as u32 >> 1) & 1);
+    let mantissa = (is_odd & QUARTER) ^ (is_half & HALF) ^ (is_odd & is_half & ALL);
+    f32::from_bits(((exponent >> 2) << 23).wrapping_add(ONE as i32) as u32 | mantissa)
 }
 
-/// A number of the gradient, rounded to sixteen digits, with the exponent of its parameter.
-fn pack(gradient: f32, exponent: i32) -> f32 {
+/// A number of the gradient, in scaled coordinates, rounded to sixteen digits, with the exponent of its
+/// parameter.
+fn pack(number: f32, exponent: i32) -> f32 {
     let half = (EXPONENT + 1) >> 1;
-    let bits = gradient.to_bits().saturating_add(half) & !EXPONENT;
+    let bits = number.to_bits().saturating_add(half) & !EXPONENT;
     f32::from_bits(bits | (exponent as u32 & EXPONENT))
 }
 
-/// The number of the gradient.
+/// The number.
 pub(super) fn number(packed: f32) -> f32 {
     f32::from_bits(packed.to_bits() & !EXPONENT)
 }
 
-/// The exponent of the parameter.
-pub(super) fn exponent(packed: f32) -> i32 {
+/// The exponent.
+fn exponent(packed: f32) -> i32 {
     i32::from(packed.to_bits() as u8 as i8)
 }
 
-/// Keeps a gradient; the scaling stays, if there is one.
+/// Packs a gradient; the scaling stays, if there is one.
 pub(super) fn keep(packed: &mut [f32], gradient: &[f32], scaled: bool) {
     for (packed, gradient) in packed.iter_mut().zip(gradient) {
-        *packed = pack(*gradient, if scaled { exponent(*packed) } else { 0 });
+        let exponent = if scaled { exponent(*packed) } else { 0 };
+        *packed = pack(*gradient * length(exponent), exponent);
     }
 }
 
-/// `x` becomes `factor` times the gradient, in scaled coordinates.
-pub(super) fn gradient(x: &mut [f32], packed: &[f32], factor: f32) {
-    for (x, packed) in x.iter_mut().zip(packed) {
-        *x = factor * (number(*packed) * length(exponent(*packed)));
+/// `factor` times the gradient.
+pub(super) fn gradient(out: &mut [f32], packed: &[f32], factor: f32) {
+    for (out, packed) in out.iter_mut().zip(packed) {
+        *out = factor * number(*packed);
     }
 }
 
-/// `x`, in scaled coordinates, becomes the point that is so far from `point`.
-pub(super) fn go(x: &mut [f32], packed: &[f32], point: &[f32]) {
+/// The step from `point` to `x`, into `point`, and the change of the gradient, packed.
+pub(super) fn subtract((x, gradient): (&[f32], &[f32]), (point, packed): (&mut [f32], &mut [f32])) {
+    let both = point.iter_mut().zip(packed);
+    for ((point, packed), (x, gradient)) in both.zip(x.iter().zip(gradient)) {
+        let exponent = exponent(*packed);
+        *point = (*x - *point) * length(-exponent);
+        *packed = pack(*gradient * length(exponent) - number(*packed), exponent);
+    }
+}
+
+/// A step, in `x`, becomes the point that it leads to.
+pub(super) fn add(x: &mut [f32], packed: &[f32], point: &[f32]) {
     for (x, (packed, point)) in x.iter_mut().zip(packed.iter().zip(point)) {
         *x = *point + length(exponent(*packed)) * *x;
     }
@@ -156,7 +170,7 @@ impl<C: Column> Pairs<'_, C> {
                 // The nearest power of two.
                 let bits = (ratio * core::f32::consts::SQRT_2).magnitude_bits();
                 let now = <f32 as Real>::exponent(bits).clamp(-RANGE, RANGE);
-                *packed = pack(number(*packed), now);
+                *packed = pack(number(*packed) * length(now - before), now);
                 *factor = length(before - now);
             }
         }
