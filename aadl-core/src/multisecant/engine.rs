@@ -270,8 +270,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         if let Some((slot, _)) = pair {
             let mut products = self.small.products();
             products.set_step(slot, K::column_norm2(self.pairs.step(slot)));
-            products.set_changes(slot, slot, K::column_norm2(self.pairs.change(slot)));
             if scaling::is_due(self.state) {
+                products.set_changes(slot, slot, K::column_norm2(self.pairs.change(slot)));
                 let window = self.pairs.window(&self.state.ring);
                 if !self.pairs.rescale::<K>(&window, self.gradient, x, &mut products) {
                     self.state.ring = Ring::new();

@@ -11,6 +11,7 @@
 //! each parameter by itself, in the mean of squares; two pairs that say nothing (`2/n`) keep a few pairs from
 //! saying too much.
 
+use crate::history::MAX_DEPTH;
 use crate::kernels::{Column, GROUP, Kernels, Scaled};
 use crate::math::sqrt;
 use crate::multisecant::pairs::Pairs;
@@ -143,20 +144,29 @@ impl<C: Column> Pairs<'_, C> {
         factors: &mut [f32],
         products: &Products<'_>,
     ) {
+        let mut units = heapless::Vec::<_, MAX_DEPTH>::new();
+        for slot in slots(window) {
+            let squares = [products.step(slot), products.changes(slot, slot)];
+            let columns = [self.step(slot), self.change(slot)].into_iter().zip(squares);
+            let mut of_pair = [0.0; 2];
+            for (unit, (column, square)) in of_pair.iter_mut().zip(columns) {
+                let share = C::unit(column.exponent) / sqrt(square);
+                // Where the square underflows or overflows, nothing is known.
+                *unit = if share.is_finite() { share } else { 0.0 };
+            }
+            // Never full: a window has at most as many slots.
+            let _ = units.push(of_pair);
+        }
         let prior = PRIOR / self.n as f32;
         let pieces = packed.chunks_mut(PIECE).zip(factors.chunks_mut(PIECE));
         for (i, (packed, factors)) in pieces.enumerate() {
             let mut sums = [[0.0; PIECE]; 2];
-            for slot in slots(window) {
-                let squares = [products.step(slot), products.changes(slot, slot)];
-                let columns = [self.step(slot), self.change(slot)].into_iter().zip(squares);
-                for (sums, (column, square)) in sums.iter_mut().zip(columns) {
-                    let unit = C::unit(column.exponent) / sqrt(square);
-                    // Where the square underflows or overflows, nothing is known.
-                    let unit = if unit.is_finite() { unit } else { 0.0 };
+            for (slot, units) in slots(window).zip(&units) {
+                let columns = [self.step(slot), self.change(slot)].into_iter().zip(units);
+                for (sums, (column, unit)) in sums.iter_mut().zip(columns) {
                     let elements = column.elements.get(i * PIECE..).unwrap_or_default();
                     for (sum, element) in sums.iter_mut().zip(elements) {
-                        let share = element.value() * unit;
+                        let share = element.value() * *unit;
                         *sum += share * share;
                     }
                 }
