@@ -488,7 +488,8 @@ mod tests {
         let network: Network<'_> = Network::new(&LAYERS).unwrap();
         let rule = Rule::Multisecant(multisecant::Config::DEFAULT, 5);
         let method = Method { rule, batch: None, evaluation: Evaluation::Last, budget: 60.0 };
-        let learn = |method| train(&network, Loss::MeanSquares, &set(), method, 1, |_| true);
+        // From seed 1 there is another minimum.
+        let learn = |method| train(&network, Loss::MeanSquares, &set(), method, 0, |_| true);
         let found = learn(&method).unwrap();
         let last = found.points.last().unwrap();
         assert_eq!((last.cost, last.gradients, last.losses), (60.0, 60, 0));
