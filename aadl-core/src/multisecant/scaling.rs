@@ -23,8 +23,8 @@ use crate::real::Real;
 const PIECE: usize = 32;
 /// Bits of a number of the gradient that hold an exponent.
 pub(super) const EXPONENT: u32 = 0xFF;
-/// Exponents stay within this: lengths between `2^-16` and `2^16`.
-const RANGE: i32 = 64;
+/// Exponents stay within this: lengths between `2^-15.75` and `2^15.75`.
+const RANGE: i32 = 63;
 /// Pairs that say nothing, which are added to those that say something.
 const PRIOR: f32 = 2.0;
 /// The first scaling is found from this many pairs.
@@ -32,9 +32,27 @@ const FIRST: u8 = 2;
 /// The most pairs between two scalings.
 const MAX_WAIT: u8 = 16;
 
-/// `2^(exponent / 4)`, of exponents up to twice [`RANGE`]. Without branches or tables, so that whole vectors of
-/// it are made at once.
+/// `2^(exponent / 4)`, of exponents up to twice [`RANGE`].
 pub(super) fn length(exponent: i32) -> f32 {
+    const TABLE: [f32; 256] = {
+        let mut table = [0.0; 256];
+        let mut i = 0;
+        while i < 256 {
+            table[i] = computed(i as u8 as i8 as i32);
+            i += 1;
+        }
+        table
+    };
+    if cfg!(target_pointer_width = "64") {
+        computed(exponent)
+    } else {
+        // A quarter of the instructions where there are no vectors.
+        TABLE[usize::from(exponent as u8)]
+    }
+}
+
+/// [`length`] without branches, so that whole vectors of it are made at once.
+const fn computed(exponent: i32) -> f32 {
     const ONE: u32 = 1f32.to_bits();
     const QUARTER: u32 = 1.189_207_1f32.to_bits() - ONE;
     const HALF: u32 = core::f32::consts::SQRT_2.to_bits() - ONE;
