@@ -34,7 +34,7 @@ const MAX_WAIT: u8 = 16;
 
 /// `2^(exponent / 4)`, of exponents up to twice [`RANGE`].
 pub(super) fn length(exponent: i32) -> f32 {
-    const TABLE: [f32; 256] = {
+    static TABLE: [f32; 256] = {
         let mut table = [0.0; 256];
         let mut i = 0;
         while i < 256 {
@@ -43,11 +43,11 @@ pub(super) fn length(exponent: i32) -> f32 {
         }
         table
     };
-    if cfg!(target_pointer_width = "64") {
-        computed(exponent)
-    } else {
-        // A quarter of the instructions where there are no vectors.
+    if cfg!(any(target_abi = "eabihf", target_feature = "f")) {
+        // A quarter of the instructions, where there is a unit for floats and none for vectors.
         TABLE[usize::from(exponent as u8)]
+    } else {
+        computed(exponent)
     }
 }
 
@@ -127,6 +127,22 @@ pub(super) fn is_due(state: &mut State) -> bool {
     due
 }
 
+/// Exponents from the sums over pairs of squares of steps and of changes, and what steps are to be multiplied by.
+fn choose(packed: &mut [f32], factors: &mut [f32], sums: &[[f32; PIECE]; 2], prior: f32) {
+    let [steps, changes] = sums;
+    let elements = packed.iter_mut().zip(factors).zip(steps.iter().zip(changes));
+    for ((packed, factor), (steps, changes)) in elements {
+        let before = exponent(*packed);
+        let square = length(2 * before);
+        let ratio = (prior + *steps * square) / (prior + *changes / square);
+        // The nearest power of two.
+        let bits = (ratio * core::f32::consts::SQRT_2).magnitude_bits();
+        let now = <f32 as Real>::exponent(bits).clamp(-RANGE, RANGE);
+        *packed = pack(number(*packed) * length(now - before), now);
+        *factor = length(before - now);
+    }
+}
+
 impl<C: Column> Pairs<'_, C> {
     /// Finds a scaling from the pairs in `window`, whose products are known, brings them into its coordinates,
     /// and finds those products again that depend on it. `packed` is the gradient, and `scratch` as long. False
@@ -140,14 +156,16 @@ impl<C: Column> Pairs<'_, C> {
     ) -> bool {
         self.find_scaling(window, packed, scratch, products);
         let mut all_fit = true;
-        for slot in slots(window) {
-            all_fit &= self.multiply(slot, false, scratch);
+        for change in [false, true] {
+            for slot in slots(window) {
+                all_fit &= self.multiply(slot, change, scratch);
+            }
+            // What makes steps shorter makes changes larger.
+            for factor in &mut *scratch {
+                *factor = 1.0 / *factor;
+            }
         }
-        for factor in &mut *scratch {
-            *factor = 1.0 / *factor;
-        }
         for slot in slots(window) {
-            all_fit &= self.multiply(slot, true, scratch);
             products.set_step(slot, K::column_norm2(self.step(slot)));
         }
         self.multiply_changes::<K>(window, scratch, products);
@@ -189,18 +207,7 @@ impl<C: Column> Pairs<'_, C> {
                     }
                 }
             }
-            let [steps, changes] = sums;
-            let elements = packed.iter_mut().zip(factors).zip(steps.iter().zip(&changes));
-            for ((packed, factor), (steps, changes)) in elements {
-                let before = exponent(*packed);
-                let square = length(2 * before);
-                let ratio = (prior + *steps * square) / (prior + *changes / square);
-                // The nearest power of two.
-                let bits = (ratio * core::f32::consts::SQRT_2).magnitude_bits();
-                let now = <f32 as Real>::exponent(bits).clamp(-RANGE, RANGE);
-                *packed = pack(number(*packed) * length(now - before), now);
-                *factor = length(before - now);
-            }
+            choose(packed, factors, &sums, prior);
         }
     }
 
