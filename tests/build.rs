@@ -1,32 +1,38 @@
 //! Packs `digests.txt` into the program: as bytes, since the flash of the smallest machine is full.
 //! Where there is no operating system, tells the linker the memory of the machine that a target's
-//! tests run on (`xtask/src/machine.rs`).
+//! tests run on (`xtask/src/machine.rs`), and the program how much RAM that is.
 
 use std::path::PathBuf;
 use std::{env, fs};
 
-const CORTEX_M0: &str = "MEMORY {
-    FLASH : ORIGIN = 0x00000000, LENGTH = 256K
-    RAM : ORIGIN = 0x20000000, LENGTH = 16K
-}";
-const CORTEX_M3_M4_M7: &str = "MEMORY {
-    FLASH : ORIGIN = 0x00000000, LENGTH = 4M
-    RAM : ORIGIN = 0x20000000, LENGTH = 4M
-}";
-const CORTEX_M33: &str = "MEMORY {
-    FLASH : ORIGIN = 0x10000000, LENGTH = 4M
-    RAM : ORIGIN = 0x38000000, LENGTH = 4M
-}";
-const RISC_V: &str = r#"MEMORY {
-    FLASH : ORIGIN = 0x80000000, LENGTH = 4M
-    RAM : ORIGIN = 0x80400000, LENGTH = 4M
+/// The memory of a machine.
+struct Memory {
+    flash: &'static str,
+    /// Where the RAM begins.
+    ram: &'static str,
+    /// How much of it there is.
+    kib: usize,
+    /// What its linker script wants to know besides.
+    aliases: &'static str,
 }
-REGION_ALIAS("REGION_TEXT", FLASH);
+
+const CORTEX_M0: Memory =
+    Memory { flash: "ORIGIN = 0x00000000, LENGTH = 256K", ram: "0x20000000", kib: 16, aliases: "" };
+const CORTEX_M3_M4_M7: Memory =
+    Memory { flash: "ORIGIN = 0x00000000, LENGTH = 4M", ram: "0x20000000", kib: 4096, aliases: "" };
+const CORTEX_M33: Memory =
+    Memory { flash: "ORIGIN = 0x10000000, LENGTH = 4M", ram: "0x38000000", kib: 4096, aliases: "" };
+const RISC_V: Memory = Memory {
+    flash: "ORIGIN = 0x80000000, LENGTH = 4M",
+    ram: "0x80400000",
+    kib: 4096,
+    aliases: r#"REGION_ALIAS("REGION_TEXT", FLASH);
 REGION_ALIAS("REGION_RODATA", FLASH);
 REGION_ALIAS("REGION_DATA", RAM);
 REGION_ALIAS("REGION_BSS", RAM);
 REGION_ALIAS("REGION_HEAP", RAM);
-REGION_ALIAS("REGION_STACK", RAM);"#;
+REGION_ALIAS("REGION_STACK", RAM);"#,
+};
 
 const DIGESTS: &str = "digests.txt";
 
@@ -64,18 +70,23 @@ fn main() -> Result<(), String> {
     let folder = PathBuf::from(variable("OUT_DIR")?);
     let text = fs::read_to_string(DIGESTS).map_err(|e| format!("{DIGESTS}: {e}"))?;
     let packed = pack(&text)?;
-    fs::write(folder.join("digests.rs"), packed).map_err(|e| format!("digests.rs: {e}"))?;
+    let write = |name: &str, text: &str| {
+        fs::write(folder.join(name), text).map_err(|e| format!("{name}: {e}"))
+    };
+    write("digests.rs", &packed)?;
     if variable("CARGO_CFG_TARGET_OS")? != "none" {
-        return Ok(());
+        return write("ram.rs", "None");
     }
-    let memory = match target.as_str() {
+    let Memory { flash, ram, kib, aliases } = match target.as_str() {
         "thumbv6m-none-eabi" => CORTEX_M0,
         "thumbv7m-none-eabi" | "thumbv7em-none-eabihf" => CORTEX_M3_M4_M7,
         "thumbv8m.main-none-eabihf" => CORTEX_M33,
         "riscv32imac-unknown-none-elf" | "riscv32imafc-unknown-none-elf" => RISC_V,
         _ => return Err(format!("no machine is known for {target}")),
     };
-    fs::write(folder.join("memory.x"), memory).map_err(|e| format!("memory.x: {e}"))?;
+    write("ram.rs", &format!("Some({kib} * 1024)"))?;
+    let regions = format!("FLASH : {flash}\n    RAM : ORIGIN = {ram}, LENGTH = {kib}K");
+    write("memory.x", &format!("MEMORY {{\n    {regions}\n}}\n{aliases}\n"))?;
     println!("cargo::rustc-link-search={}", folder.display());
     if target.starts_with("riscv") {
         println!("cargo::rustc-link-arg-tests=-Tmemory.x");

@@ -147,8 +147,22 @@ impl<K: Kernels> Table<K> {
     ];
 }
 
+/// Bytes of RAM of the machine that the program is linked for, if that is a board.
+const RAM: Option<usize> = include!(concat!(env!("OUT_DIR"), "/ram.rs"));
+
+/// A case that can never run is not linked: its flash is for the others.
 const fn case(name: &'static str, stack: usize, run: fn(&mut Trace<'_>) -> Outcome) -> Case {
-    Case { name, stack, run }
+    let fits = match RAM {
+        Some(ram) => stack <= ram,
+        None => true,
+    };
+    Case { name, stack, run: if fits { run } else { too_large } }
+}
+
+fn too_large(_: &mut Trace<'_>) -> Outcome {
+    let fits_into_ram = false;
+    ensure!(fits_into_ram);
+    Ok(())
 }
 
 /// Uniform on `[-1, 1)`.
