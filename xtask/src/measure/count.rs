@@ -21,6 +21,7 @@ pub(crate) const COUNT: Measurement = Measurement {
 #   step-accelerated/64x3  the same, a step that accelerates
 #   column-dots-i16/256x8  8 columns of 256 elements, each with a column and with a vector
 #   multisecant-tell-...   64 parameters, 5 pairs, all in use (.../64x5): an accepted point
+#   multisecant-scale-...  the same where it brings the eighth pair, and so a new scaling
 #   multisecant-ask-...    the point after it: the solve, and the combination of the pairs
 #   multisecant-solve-...  of that the solve: what ask takes more than when it is asked again
 #   gradient/4-16-3        loss and gradient, cross-entropy; hidden tanh, of 64-32-10 ReLU
