@@ -513,12 +513,10 @@ fn products_of_columns_are_exact() {
         let mut numbers =
             || -> Vec<f32> { (0..n).map(|_| 2.0 * random.uniform::<f32>() - 1.2).collect() };
         let (a, b, v) = (numbers(), numbers(), numbers());
-        let zero = vec![0.0; n];
         let store = |x: &[f32]| {
-            let difference = Difference { newer: x, older: &zero };
-            let exponent = C::exponent(Portable::max_difference(difference));
-            let mut elements = vec![C::ZERO; n];
-            Portable::quantise(difference, exponent, &mut elements);
+            let exponent = C::exponent(Portable::max_magnitude(x));
+            let quantised = x.iter().map(|x| C::quantise(*x, C::units(exponent)));
+            let elements: Vec<C> = quantised.collect();
             for (element, x) in elements.iter().zip(x) {
                 let back = element.value() * C::unit(exponent);
                 // Half a unit.

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use aadl_core::Real;
 use aadl_core::history::MAX_DEPTH;
-use aadl_core::kernels::{BLOCK, Column, Difference, Gram, Kernels, Scaled, common_length};
+use aadl_core::kernels::{BLOCK, Column, Difference, Gram, Kernels, Scaled, Task, common_length};
 use rayon::prelude::*;
 
 use crate::simd::{Fastest, rounded};
@@ -24,8 +24,8 @@ const ROUND: usize = 256;
 /// `K` on all threads of the current [`rayon`] pool, where vectors have `LONG` elements and more, and
 /// where a layer takes `LONG` products and more for the samples of one call (a network's are at most
 /// [`TILE`](aadl_core::nn::TILE)). On less, waking threads may cost more than they save: where two
-/// begin to win depends on the machine (`docs/performance.md`). One thread does the sums that have no slice ([`Kernels::sum_terms`]) and
-/// those of quantised columns.
+/// begin to win depends on the machine (`docs/performance.md`). One thread does the sums that have no slice ([`Kernels::sum_terms`]),
+/// those of quantised columns, and tasks ([`Kernels::run`]).
 ///
 /// ```
 /// use aadl_core::kernels::{Kernels, Portable};
@@ -225,16 +225,8 @@ impl<K: Kernels, const LONG: usize> Kernels for Threaded<K, LONG> {
         });
     }
 
-    fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) {
-        let n = x.length().min(out.len());
-        let out = &mut out[..n];
-        if n < LONG {
-            return K::quantise(x, exponent, out);
-        }
-        out.par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| {
-            let start = i * PIECE;
-            K::quantise(x.part(start..start + out.len()), exponent, out);
-        });
+    fn run<T: Task>(task: T) -> T::Output {
+        K::run(task)
     }
 
     fn column_dots<C: Column>(

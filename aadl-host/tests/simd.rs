@@ -1,7 +1,9 @@
 //! Every backend computes the bits of the portable kernels, on any number of threads.
 
+use std::marker::PhantomData;
+
 use aadl_core::Real;
-use aadl_core::kernels::{Column, Difference, GROUP, Gram, Kernels, LANES, Portable, Scaled};
+use aadl_core::kernels::{Column, Difference, GROUP, Gram, Kernels, LANES, Portable, Scaled, Task};
 use aadl_core::random::Random;
 use aadl_host::simd::Fastest;
 use aadl_host::threads::Threaded;
@@ -113,6 +115,23 @@ fn vectors<K: Kernels, T: Real>(trace: &mut Trace<'_>, random: &mut Random, kind
     }
 }
 
+/// A task.
+struct Quantise<'a, C> {
+    difference: Difference<'a, f32>,
+    exponent: i32,
+    format: PhantomData<C>,
+}
+
+impl<C: Column> Task for Quantise<'_, C> {
+    type Output = Vec<C>;
+    #[inline(always)]
+    fn run(self) -> Vec<C> {
+        let Difference { newer, older } = self.difference;
+        let differences = newer.iter().zip(older).map(|(newer, older)| newer - older);
+        differences.map(|x| C::quantise(x, C::units(self.exponent))).collect()
+    }
+}
+
 fn columns<K: Kernels, C: Column>(
     trace: &mut Trace<'_>,
     random: &mut Random,
@@ -124,8 +143,7 @@ fn columns<K: Kernels, C: Column>(
         .map(|i| {
             let difference = Difference { newer: &x[i + 1][..], older: &x[i][..] };
             let exponent = C::exponent(Portable::max_difference(difference));
-            let mut elements = vec![C::ZERO; n];
-            K::quantise(difference, exponent, &mut elements);
+            let elements = K::run(Quantise { difference, exponent, format: PhantomData::<C> });
             for element in &elements {
                 trace.real("quantise", element.value());
             }

@@ -4,7 +4,7 @@
 use core::fmt::Debug;
 use core::hint::black_box;
 
-use super::{Difference, EXACT_DIGITS, GROUP};
+use super::{EXACT_DIGITS, GROUP};
 use crate::real::Real;
 
 /// Elements of the vector that [`dots`] keeps as integers, on the stack.
@@ -32,11 +32,10 @@ mod sealed {
 /// elements are cut to integers of 24 digits, as those of [`super::Gram::Exact`].
 ///
 /// ```
-/// use aadl_core::kernels::{Column, Difference, Kernels, Portable, Scaled};
-/// let x = Difference { newer: &[0.75f32, -1.0, 0.3], older: &[0.0; 3] };
-/// let exponent = i8::exponent(Portable::max_difference(x));
-/// let mut elements = [0i8; 3];
-/// Portable::quantise(x, exponent, &mut elements);
+/// use aadl_core::kernels::{Column, Kernels, Portable, Scaled};
+/// let x = [0.75f32, -1.0, 0.3];
+/// let exponent = i8::exponent(Portable::max_magnitude(&x));
+/// let elements = x.map(|x| i8::quantise(x, i8::units(exponent)));
 /// assert_eq!(elements, [48, -64, 19]); // in units of 1/64
 /// let mut back = [0.0; 3];
 /// Portable::add_columns(&mut back, &[(Scaled { elements: &elements, exponent }, 1.0)]);
@@ -160,14 +159,6 @@ pub struct Scaled<'a, C> {
 impl<C> Default for Scaled<'_, C> {
     fn default() -> Self {
         Self { elements: &[], exponent: 0 }
-    }
-}
-
-#[cfg_attr(target_pointer_width = "64", inline(always))]
-pub(super) fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) {
-    let units = C::units(exponent);
-    for ((newer, older), place) in x.newer.iter().zip(x.older).zip(out) {
-        *place = C::quantise(*newer - *older, units);
     }
 }
 

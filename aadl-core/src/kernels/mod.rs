@@ -207,6 +207,12 @@ pub trait Kernels {
         portable::add_exact_sums(&newest, columns, sums);
     }
 
+    /// Does a task, with the instructions of this backend where [`Task::run`] is inlined.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn run<T: Task>(task: T) -> T::Output {
+        task.run()
+    }
+
     /// `to = from`.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn copy<T: Real>(to: &mut [T], from: &[T]) {
@@ -223,12 +229,6 @@ pub trait Kernels {
         for &(difference, b) in terms {
             portable::add_difference(x, difference, b);
         }
-    }
-
-    /// Stores a difference as a column with this [`Column::exponent`].
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
-    fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) {
-        columns::quantise(x, exponent, out);
     }
 
     /// For each column, its inner products with the column `newest` and with `vector`, which is
@@ -321,6 +321,29 @@ pub trait Kernels {
     ) {
         dense::backward_weights::<Self, T>(delta, inputs, weights, bias, true);
     }
+}
+
+/// A loop over vectors that is no kernel, since it has one caller: a closure that can be told to be inlined.
+///
+/// ```
+/// use aadl_core::kernels::{Kernels, Portable, Task};
+/// struct Double<'a>(&'a mut [f32]);
+/// impl Task for Double<'_> {
+///     type Output = ();
+///     #[inline(always)]
+///     fn run(self) {
+///         self.0.iter_mut().for_each(|x| *x *= 2.0);
+///     }
+/// }
+/// let mut x = [1.0, -3.0];
+/// Portable::run(Double(&mut x));
+/// assert_eq!(x, [2.0, -6.0]);
+/// ```
+pub trait Task {
+    /// What comes out of it.
+    type Output;
+    /// Does it.
+    fn run(self) -> Self::Output;
 }
 
 /// The portable definition itself, as safe scalar code that compilers vectorise.

@@ -170,7 +170,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             self.pairs.append::<K>(&mut self.state.ring, (x, gradient), before)
         };
         copy(self.point, x);
-        scaling::keep(self.gradient, gradient, self.state.started);
+        let (packed, scaled) = (&mut *self.gradient, self.state.started);
+        K::run(scaling::Keep { gradient, packed, scaled });
         bump(&mut self.state.stats.accepted, 1);
         let state = &mut *self.state;
         if !state.started {
@@ -278,7 +279,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
                 }
             }
         }
-        scaling::gradient(x, self.gradient, 1.0);
+        K::run(scaling::Unpack { packed: &*self.gradient, factor: 1.0, out: &mut *x });
         let bounded = !config.bounds.are_none();
         if bounded {
             // Without the elements that push against a bound.
@@ -361,7 +362,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
     fn combine(&mut self, config: &Config<'_>, x: &mut [f32]) {
         let window = self.pairs.window(&self.state.ring);
         let State { length, gradient, .. } = *self.state;
-        scaling::gradient(x, self.gradient, length * gradient);
+        let factor = length * gradient;
+        K::run(scaling::Unpack { packed: &*self.gradient, factor, out: &mut *x });
         let (_, d, _) = self.small.parts(window.len());
         let coefficients = d.steps.chunks(GROUP / 2).zip(d.changes.chunks(GROUP / 2));
         for (slots, (steps, changes)) in window.chunks(GROUP / 2).zip(coefficients) {
@@ -373,7 +375,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             }
             K::add_columns(x, &terms);
         }
-        scaling::add(x, self.gradient, self.point);
+        K::run(scaling::Add { point: &*self.point, packed: &*self.gradient, x: &mut *x });
         if !config.bounds.are_none() {
             let both = self.gradient.iter().zip(&*self.point);
             for (i, (x, (g, point))) in x.iter_mut().zip(both).enumerate() {

@@ -1,7 +1,7 @@
 //! The pairs: columns of steps and of the changes of the gradient along them, in scaled coordinates.
 
 use crate::history::{Ring, Slots};
-use crate::kernels::{Column, Kernels, Scaled};
+use crate::kernels::{Column, Kernels, Scaled, Task};
 use crate::multisecant::scaling;
 use crate::real::Real;
 
@@ -54,7 +54,7 @@ impl<C: Column> Pairs<'_, C> {
         (x, gradient): (&[f32], &[f32]),
         (point, packed): (&mut [f32], &mut [f32]),
     ) -> Option<usize> {
-        scaling::subtract((x, gradient), (point, packed));
+        K::run(scaling::Subtract { x, gradient, point: &mut *point, packed: &mut *packed });
         let largest = [K::max_magnitude(point), K::max_magnitude(packed)];
         if largest.iter().any(|bits| *bits <= scaling::EXPONENT || *bits >= f32::INFINITY_BITS) {
             return None;
@@ -64,16 +64,32 @@ impl<C: Column> Pairs<'_, C> {
         for (place, exponent) in self.exponents.iter_mut().skip(2 * slot).zip(exponents) {
             *place = exponent as i16;
         }
-        let [of_step, of_change] = exponents.map(C::units);
         let start = slot * self.stride;
-        let column = self.steps.get_mut(start..start + self.n).unwrap_or_default();
-        for (element, step) in column.iter_mut().zip(point) {
-            *element = C::quantise(*step, of_step);
-        }
-        let column = self.changes.get_mut(start..start + self.n).unwrap_or_default();
-        for (element, change) in column.iter_mut().zip(packed) {
-            *element = C::quantise(scaling::number(*change), of_change);
+        let columns = [&mut *self.steps, &mut *self.changes].into_iter().zip(exponents);
+        let sources = [(point, u32::MAX), (packed, !scaling::EXPONENT)];
+        for ((columns, exponent), (numbers, mask)) in columns.zip(sources) {
+            let column = columns.get_mut(start..start + self.n).unwrap_or_default();
+            K::run(Quantise { numbers, mask, units: C::units(exponent), column });
         }
         Some(slot)
+    }
+}
+
+/// Stores numbers as a column: of each the bits in `mask`.
+struct Quantise<'a, C> {
+    numbers: &'a [f32],
+    mask: u32,
+    units: f32,
+    column: &'a mut [C],
+}
+
+impl<C: Column> Task for Quantise<'_, C> {
+    type Output = ();
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn run(self) {
+        for (element, number) in self.column.iter_mut().zip(self.numbers) {
+            let number = f32::from_bits(number.to_bits() & self.mask);
+            *element = C::quantise(number, self.units);
+        }
     }
 }

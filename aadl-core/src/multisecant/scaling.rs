@@ -12,7 +12,7 @@
 //! saying too much.
 
 use crate::history::MAX_DEPTH;
-use crate::kernels::{Column, GROUP, Kernels, Scaled};
+use crate::kernels::{Column, GROUP, Kernels, Scaled, Task};
 use crate::math::sqrt;
 use crate::multisecant::pairs::Pairs;
 use crate::multisecant::products::Products;
@@ -83,34 +83,75 @@ fn exponent(packed: f32) -> i32 {
 }
 
 /// Packs a gradient; the scaling stays, if there is one.
-pub(super) fn keep(packed: &mut [f32], gradient: &[f32], scaled: bool) {
-    for (packed, gradient) in packed.iter_mut().zip(gradient) {
-        let exponent = if scaled { exponent(*packed) } else { 0 };
-        *packed = pack(*gradient * length(exponent), exponent);
+pub(super) struct Keep<'a> {
+    pub(super) gradient: &'a [f32],
+    pub(super) packed: &'a mut [f32],
+    pub(super) scaled: bool,
+}
+
+impl Task for Keep<'_> {
+    type Output = ();
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn run(self) {
+        for (packed, gradient) in self.packed.iter_mut().zip(self.gradient) {
+            let exponent = if self.scaled { exponent(*packed) } else { 0 };
+            *packed = pack(*gradient * length(exponent), exponent);
+        }
     }
 }
 
-/// `factor` times the gradient.
-pub(super) fn gradient(out: &mut [f32], packed: &[f32], factor: f32) {
-    for (out, packed) in out.iter_mut().zip(packed) {
-        *out = factor * number(*packed);
+/// `factor` times the gradient, into `out`.
+pub(super) struct Unpack<'a> {
+    pub(super) packed: &'a [f32],
+    pub(super) factor: f32,
+    pub(super) out: &'a mut [f32],
+}
+
+impl Task for Unpack<'_> {
+    type Output = ();
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn run(self) {
+        for (out, packed) in self.out.iter_mut().zip(self.packed) {
+            *out = self.factor * number(*packed);
+        }
     }
 }
 
 /// The step from `point` to `x`, into `point`, and the change of the gradient, packed.
-pub(super) fn subtract((x, gradient): (&[f32], &[f32]), (point, packed): (&mut [f32], &mut [f32])) {
-    let both = point.iter_mut().zip(packed);
-    for ((point, packed), (x, gradient)) in both.zip(x.iter().zip(gradient)) {
-        let exponent = exponent(*packed);
-        *point = (*x - *point) * length(-exponent);
-        *packed = pack(*gradient * length(exponent) - number(*packed), exponent);
+pub(super) struct Subtract<'a> {
+    pub(super) x: &'a [f32],
+    pub(super) gradient: &'a [f32],
+    pub(super) point: &'a mut [f32],
+    pub(super) packed: &'a mut [f32],
+}
+
+impl Task for Subtract<'_> {
+    type Output = ();
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn run(self) {
+        let both = self.point.iter_mut().zip(self.packed);
+        for ((point, packed), (x, gradient)) in both.zip(self.x.iter().zip(self.gradient)) {
+            let exponent = exponent(*packed);
+            *point = (*x - *point) * length(-exponent);
+            *packed = pack(*gradient * length(exponent) - number(*packed), exponent);
+        }
     }
 }
 
 /// A step, in `x`, becomes the point that it leads to.
-pub(super) fn add(x: &mut [f32], packed: &[f32], point: &[f32]) {
-    for (x, (packed, point)) in x.iter_mut().zip(packed.iter().zip(point)) {
-        *x = *point + length(exponent(*packed)) * *x;
+pub(super) struct Add<'a> {
+    pub(super) point: &'a [f32],
+    pub(super) packed: &'a [f32],
+    pub(super) x: &'a mut [f32],
+}
+
+impl Task for Add<'_> {
+    type Output = ();
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn run(self) {
+        for (x, (packed, point)) in self.x.iter_mut().zip(self.packed.iter().zip(self.point)) {
+            *x = *point + length(exponent(*packed)) * *x;
+        }
     }
 }
 
@@ -127,19 +168,78 @@ pub(super) fn is_due(state: &mut State) -> bool {
     due
 }
 
-/// Exponents from the sums over pairs of squares of steps and of changes, and what steps are to be multiplied by.
-fn choose(packed: &mut [f32], factors: &mut [f32], sums: &[[f32; PIECE]; 2], prior: f32) {
-    let [steps, changes] = sums;
-    let elements = packed.iter_mut().zip(factors).zip(steps.iter().zip(changes));
-    for ((packed, factor), (steps, changes)) in elements {
-        let before = exponent(*packed);
-        let square = length(2 * before);
-        let ratio = (prior + *steps * square) / (prior + *changes / square);
-        // The nearest power of two.
-        let bits = (ratio * core::f32::consts::SQRT_2).magnitude_bits();
-        let now = <f32 as Real>::exponent(bits).clamp(-RANGE, RANGE);
-        *packed = pack(number(*packed) * length(now - before), now);
-        *factor = length(before - now);
+/// A column with the factor that makes shares of its elements.
+type Shared<'a, C> = (Scaled<'a, C>, f32);
+
+/// Finds lengths, which replace those in `packed`, from the pairs; `factors` become what steps are to be
+/// multiplied by.
+struct Choose<'a, C> {
+    pairs: &'a [[Shared<'a, C>; 2]],
+    prior: f32,
+    packed: &'a mut [f32],
+    factors: &'a mut [f32],
+}
+
+impl<C: Column> Task for Choose<'_, C> {
+    type Output = ();
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn run(self) {
+        let pieces = self.packed.chunks_mut(PIECE).zip(self.factors.chunks_mut(PIECE));
+        for (i, (packed, factors)) in pieces.enumerate() {
+            let mut sums = [[0.0; PIECE]; 2];
+            for pair in self.pairs {
+                for (sums, (column, unit)) in sums.iter_mut().zip(pair) {
+                    let elements = column.elements.get(i * PIECE..).unwrap_or_default();
+                    for (sum, element) in sums.iter_mut().zip(elements) {
+                        let share = element.value() * *unit;
+                        *sum += share * share;
+                    }
+                }
+            }
+            let [steps, changes] = &sums;
+            let elements = packed.iter_mut().zip(factors).zip(steps.iter().zip(changes));
+            for ((packed, factor), (steps, changes)) in elements {
+                let before = exponent(*packed);
+                let square = length(2 * before);
+                let ratio = (self.prior + *steps * square) / (self.prior + *changes / square);
+                // The nearest power of two.
+                let bits = (ratio * core::f32::consts::SQRT_2).magnitude_bits();
+                let now = <f32 as Real>::exponent(bits).clamp(-RANGE, RANGE);
+                *packed = pack(number(*packed) * length(now - before), now);
+                *factor = length(before - now);
+            }
+        }
+    }
+}
+
+/// Multiplies a column by `factors`, element by element; returns its exponent. None where that overflows; it is
+/// as it was then.
+struct Multiply<'a, C> {
+    exponent: i32,
+    factors: &'a [f32],
+    column: &'a mut [C],
+}
+
+impl<C: Column> Task for Multiply<'_, C> {
+    type Output = Option<i32>;
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn run(self) -> Option<i32> {
+        let unit = C::unit(self.exponent);
+        let mut largest = 0;
+        for (element, factor) in self.column.iter().zip(self.factors) {
+            let bits = (element.value() * *factor).magnitude_bits();
+            largest = if bits > largest { bits } else { largest };
+        }
+        let largest = f32::from_bits(largest) * unit;
+        if !largest.is_finite() {
+            return None;
+        }
+        let exponent = C::exponent(largest.magnitude_bits());
+        let units = unit * C::units(exponent);
+        for (element, factor) in self.column.iter_mut().zip(self.factors) {
+            *element = C::quantise(element.value() * *factor, units);
+        }
+        Some(exponent)
     }
 }
 
@@ -154,11 +254,11 @@ impl<C: Column> Pairs<'_, C> {
         scratch: &mut [f32],
         products: &mut Products<'_>,
     ) -> bool {
-        self.find_scaling(window, packed, scratch, products);
+        self.choose::<K>(window, packed, scratch, products);
         let mut all_fit = true;
         for change in [false, true] {
             for slot in slots(window) {
-                all_fit &= self.multiply(slot, change, scratch);
+                all_fit &= self.multiply::<K>(slot, change, scratch);
             }
             // What makes steps shorter makes changes larger.
             for factor in &mut *scratch {
@@ -173,69 +273,42 @@ impl<C: Column> Pairs<'_, C> {
     }
 
     /// Changes the exponents in `packed`; `factors` become what steps are to be multiplied by.
-    fn find_scaling(
+    fn choose<K: Kernels>(
         &self,
         window: &[u8],
         packed: &mut [f32],
         factors: &mut [f32],
         products: &Products<'_>,
     ) {
-        let mut units = heapless::Vec::<_, MAX_DEPTH>::new();
+        let mut pairs = heapless::Vec::<_, MAX_DEPTH>::new();
         for slot in slots(window) {
             let squares = [products.step(slot), products.changes(slot, slot)];
-            let columns = [self.step(slot), self.change(slot)].into_iter().zip(squares);
-            let mut of_pair = [0.0; 2];
-            for (unit, (column, square)) in of_pair.iter_mut().zip(columns) {
+            let mut pair = [self.step(slot), self.change(slot)].map(|column| (column, 0.0));
+            for ((column, unit), square) in pair.iter_mut().zip(squares) {
                 let share = C::unit(column.exponent) / sqrt(square);
                 // Where the square underflows or overflows, nothing is known.
                 *unit = if share.is_finite() { share } else { 0.0 };
             }
             // Never full: a window has at most as many slots.
-            let _ = units.push(of_pair);
+            let _ = pairs.push(pair);
         }
-        let prior = PRIOR / self.n as f32;
-        let pieces = packed.chunks_mut(PIECE).zip(factors.chunks_mut(PIECE));
-        for (i, (packed, factors)) in pieces.enumerate() {
-            let mut sums = [[0.0; PIECE]; 2];
-            for (slot, units) in slots(window).zip(&units) {
-                let columns = [self.step(slot), self.change(slot)].into_iter().zip(units);
-                for (sums, (column, unit)) in sums.iter_mut().zip(columns) {
-                    let elements = column.elements.get(i * PIECE..).unwrap_or_default();
-                    for (sum, element) in sums.iter_mut().zip(elements) {
-                        let share = element.value() * *unit;
-                        *sum += share * share;
-                    }
-                }
-            }
-            choose(packed, factors, &sums, prior);
-        }
+        K::run(Choose { pairs: &pairs, prior: PRIOR / self.n as f32, packed, factors });
     }
 
     /// Multiplies the step or the change of a pair by `factors`, element by element. False where that
     /// overflows; it is as it was then.
-    fn multiply(&mut self, slot: usize, change: bool, factors: &[f32]) -> bool {
-        let before = if change { self.change(slot) } else { self.step(slot) }.exponent;
-        let unit = C::unit(before);
+    fn multiply<K: Kernels>(&mut self, slot: usize, change: bool, factors: &[f32]) -> bool {
+        let Some(place) = self.exponents.get_mut(2 * slot + usize::from(change)) else {
+            return false;
+        };
         let start = slot * self.stride;
         let columns = if change { &mut *self.changes } else { &mut *self.steps };
         let column = columns.get_mut(start..start + self.n).unwrap_or_default();
-        let largest = column.iter().zip(factors).fold(0, |largest, (element, factor)| {
-            let bits = (element.value() * *factor).magnitude_bits();
-            if bits > largest { bits } else { largest }
-        });
-        let largest = f32::from_bits(largest) * unit;
-        if !largest.is_finite() {
-            return false;
-        }
-        let exponent = C::exponent(largest.magnitude_bits());
-        let units = unit * C::units(exponent);
-        for (element, factor) in column.iter_mut().zip(factors) {
-            *element = C::quantise(element.value() * *factor, units);
-        }
-        if let Some(place) = self.exponents.get_mut(2 * slot + usize::from(change)) {
+        let exponent = K::run(Multiply { exponent: i32::from(*place), factors, column });
+        if let Some(exponent) = exponent {
             *place = exponent as i16;
         }
-        true
+        exponent.is_some()
     }
 
     /// The products of changes with each other: two columns at a time, one of them as numbers in `scratch`.

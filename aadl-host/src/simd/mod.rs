@@ -14,7 +14,7 @@
 //!
 //! This file holds all the `unsafe` of the crate; the files beside it are safe code.
 
-use aadl_core::kernels::{Column, Difference, EXACT_DIGITS, Gram, Kernels, Portable, Scaled};
+use aadl_core::kernels::{Column, Difference, EXACT_DIGITS, Gram, Kernels, Portable, Scaled, Task};
 use aadl_core::real::Real;
 
 #[cfg(target_arch = "x86_64")]
@@ -153,7 +153,7 @@ macro_rules! vectors {
         fn all_finite<T: Real>(x: &[T]) -> bool = Body32;
         fn max_magnitude<T: Real>(x: &[T]) -> T::Bits = Body32;
         fn max_difference<T: Real>(x: Difference<'_, T>) -> T::Bits = Body32;
-        fn quantise<C: Column>(x: Difference<'_, f32>, exponent: i32, out: &mut [C]) = Body32;
+        fn run<T: Task>(task: T) -> T::Output = Body32;
         fn column_dots<C: Column>(
             columns: &[Scaled<'_, C>],
             newest: Scaled<'_, C>,

@@ -24,7 +24,9 @@ pub(super) fn columns<K: Kernels, C: Column>(trace: &mut Trace<'_>) -> Outcome {
         let older: [f32; LENGTH] = vector::<f32, LENGTH>(&mut random).map(|x| scale * x);
         let difference = Difference { newer: &newer, older: &older };
         *place = C::exponent(K::max_difference(difference));
-        K::quantise(difference, *place, column);
+        for (element, (newer, older)) in column.iter_mut().zip(newer.iter().zip(&older)) {
+            *element = C::quantise(newer - older, C::units(*place));
+        }
         trace.integer("exponent", *place as u64);
     }
     let scaled = |i: usize| Scaled { elements: &stored[i][..], exponent: exponents[i] };
