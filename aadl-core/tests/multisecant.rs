@@ -301,6 +301,67 @@ fn bounds_hold_at_every_point_and_the_constrained_minimum_is_found() {
     assert!(close(&x, &[0.75; N], 1e-6), "{x:?}");
 }
 
+/// What presses two parameters against their bounds is large, and does not change: nothing of it may hide the
+/// changes of the others.
+#[test]
+fn large_multipliers_at_active_bounds_do_not_hide_the_curvature() {
+    const UNKNOWNS: usize = 20;
+    fn evaluations<C: Column, const M: usize>(multiplier: f32) -> usize {
+        let bounds = Bounds::Uniform { lower: 0.0, upper: 100.0 };
+        let config = Config { bounds, ..Config::DEFAULT };
+        let mut engine = Multisecant::<UNKNOWNS, M, C>::new();
+        let mut x = [2.0f32; UNKNOWNS];
+        x[..2].fill(0.0);
+        let mut gradient = [0.0; UNKNOWNS];
+        for evaluation in 1..200 {
+            gradient[..2].copy_from_slice(&[multiplier, 1.7 * multiplier]);
+            let mut loss = 0.0;
+            for (i, (x, g)) in x.iter().zip(&mut gradient).enumerate().skip(2) {
+                let curvature = 1e3f64.powf(i as f64 / 19.0);
+                let residual = f64::from(*x) - 1.0;
+                loss += 0.5 * curvature * residual * residual;
+                *g = (curvature * residual) as f32;
+            }
+            if loss < 1e-10 {
+                return evaluation;
+            }
+            let pressed = multiplier * x[0] + 1.7 * multiplier * x[1];
+            engine.tell(&config, &mut x, loss as f32 + pressed, &mut gradient).unwrap();
+            engine.ask(&config, &mut x).unwrap();
+        }
+        usize::MAX
+    }
+    for multiplier in [0.1, 12_345.679, 1.234_567_9e6] {
+        let all = [
+            evaluations::<i16, 10>(multiplier),
+            evaluations::<f32, 10>(multiplier),
+            evaluations::<i8, 5>(multiplier),
+        ];
+        assert!(all.iter().all(|count| *count <= 75), "{multiplier}: {all:?}");
+    }
+}
+
+/// Steps that fit a float32 may not in the coordinates that the pairs then ask for.
+#[test]
+fn pairs_that_overflow_in_new_coordinates_are_given_up() {
+    const UNKNOWNS: usize = 2000;
+    let mut engine = Multisecant::<UNKNOWNS, 3, f32>::new();
+    let mut x = [0.0f32; UNKNOWNS];
+    for (i, place) in [0.0, 2.9e38, 0.0].into_iter().enumerate() {
+        x.fill(0.0);
+        x[0] = place;
+        let mut gradient = [0.0; UNKNOWNS];
+        gradient[0] = 1.0 - 2.0 * (i % 2) as f32;
+        assert_eq!(engine.state().stats().restarts, 0);
+        let told = engine.tell(&Config::DEFAULT, &mut x, -(i as f32), &mut gradient).unwrap();
+        assert!(matches!(told, Told::Started | Told::Accepted));
+    }
+    assert_eq!(engine.state().stats().restarts, 1);
+    assert_eq!(x, [0.0; UNKNOWNS]);
+    assert!(matches!(engine.ask(&Config::DEFAULT, &mut x), Ok(Asked::Gradient)));
+    assert!(x[0] < 0.0 && x[0].is_finite() && x[1..] == [0.0; UNKNOWNS - 1]);
+}
+
 #[test]
 fn a_start_outside_of_the_bounds_is_refused_until_asked_for() {
     // The gradient pushes some starts further out, others back in.

@@ -488,13 +488,17 @@ mod tests {
         let network: Network<'_> = Network::new(&LAYERS).unwrap();
         let rule = Rule::Multisecant(multisecant::Config::DEFAULT, 5);
         let method = Method { rule, batch: None, evaluation: Evaluation::Last, budget: 60.0 };
-        // From seed 1 there is another minimum.
-        let learn = |method| train(&network, Loss::MeanSquares, &set(), method, 0, |_| true);
-        let found = learn(&method).unwrap();
+        let learn =
+            |method, seed| train(&network, Loss::MeanSquares, &set(), method, seed, |_| true);
+        let descent = run(0.1, None, 5, 60.0);
+        let limit = 0.1 * descent.points.last().unwrap().loss;
+        // From some seeds there is another minimum: L-BFGS ends there from 6 of 20.
+        let good = |seed: &u64| learn(&method, *seed).unwrap().points.last().unwrap().loss < limit;
+        let count = (0..20).filter(good).count();
+        assert!(count >= 14, "{count}");
+        let found = learn(&method, 1).unwrap();
         let last = found.points.last().unwrap();
         assert_eq!((last.cost, last.gradients, last.losses), (60.0, 60, 0));
-        let descent = run(0.1, None, 5, 60.0);
-        assert!(last.loss < 0.1 * descent.points.last().unwrap().loss, "{}", last.loss);
         // What is left in the end is the point accepted last, not one that was only tried.
         let mut scratch = vec![0.0; network.scratch(5)];
         let set = set();
@@ -503,7 +507,7 @@ mod tests {
             .unwrap();
         assert_eq!(last.loss, f64::from(end));
         assert!(matches!(
-            learn(&Method { batch: Some(2), ..method }),
+            learn(&Method { batch: Some(2), ..method }, 1),
             Err(Error::Config { field: "batch", .. })
         ));
     }

@@ -39,6 +39,8 @@ const SIZES: [u32; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 const DEPTH: usize = 11;
 /// Pairs of the engine without a learning rate.
 const PAIRS: usize = 10;
+/// Its steps from one new scaling of parameters to the next, which takes as long as a few steps.
+const SCALING: u32 = 16;
 /// Elements of a column that are read in turn with those of the others.
 const BLOCK: usize = 1024;
 /// Inputs and outputs of layers.
@@ -46,16 +48,18 @@ const LAYERS: [[usize; 2]; 5] = [[64, 32], [128, 64], [256, 128], [784, 128], [1
 /// Of one size, how long the rounds go on, and how many there are at least.
 const TIME: Duration = Duration::from_secs(4);
 const ROUNDS: usize = 15;
+/// The same where a round takes [`SCALING`] steps.
+const LONG_ROUNDS: usize = 4;
 
 /// Does its work once and tells how long that took.
 type Work<'a> = Box<dyn FnMut() -> Duration + 'a>;
 
-/// The shortest time of each, of rounds in which each comes once.
-fn alternate<const N: usize>(mut work: [Work<'_>; N]) -> [f64; N] {
+/// The shortest time of each, of at least as many rounds, in which each comes once.
+fn alternate<const N: usize>(least_rounds: usize, mut work: [Work<'_>; N]) -> [f64; N] {
     let mut least = [f64::INFINITY; N];
     let start = Instant::now();
     let mut rounds = 0;
-    while rounds < ROUNDS || start.elapsed() < TIME {
+    while rounds < least_rounds || start.elapsed() < TIME {
         for (least, work) in least.iter_mut().zip(&mut work) {
             *least = least.min(work().as_secs_f64());
         }
@@ -133,7 +137,8 @@ fn engine<'a, C: Column + 'a, K: Kernels + 'a>(stream: &'a [Vec<f32>]) -> Work<'
         advance();
     }
     assert_eq!(advance().0, Told::Accepted, "nothing to measure");
-    Box::new(move || advance().1)
+    // A new scaling is among so many steps once, wherever they begin.
+    Box::new(move || (0..SCALING).map(|_| advance().1).sum::<Duration>() / SCALING)
 }
 
 /// A layer forward and backward, for as many samples as a network takes at a time.
@@ -197,16 +202,19 @@ fn accelerated(sizes: &[usize]) -> Rows {
     for n in sizes {
         let stream = stream(*n);
         assert_alike::<Fastest, Free>([Gram::Exact, Gram::Wide], &stream);
-        let [whole, blocks, bound_threads, exact, free, wide, portable, threads] = alternate([
-            read::<Fastest>(*n, DEPTH, *n),
-            read::<Fastest>(*n, DEPTH, BLOCK),
-            read::<Threaded<Fastest, 1>>(*n, DEPTH, *n),
-            step::<Fastest>(Gram::Exact, &stream),
-            step::<Free>(Gram::Wide, &stream),
-            step::<Fastest>(Gram::Wide, &stream),
-            step::<Portable>(Gram::Exact, &stream),
-            step::<Threaded<Fastest, 1>>(Gram::Exact, &stream),
-        ]);
+        let [whole, blocks, bound_threads, exact, free, wide, portable, threads] = alternate(
+            ROUNDS,
+            [
+                read::<Fastest>(*n, DEPTH, *n),
+                read::<Fastest>(*n, DEPTH, BLOCK),
+                read::<Threaded<Fastest, 1>>(*n, DEPTH, *n),
+                step::<Fastest>(Gram::Exact, &stream),
+                step::<Free>(Gram::Wide, &stream),
+                step::<Fastest>(Gram::Wide, &stream),
+                step::<Portable>(Gram::Exact, &stream),
+                step::<Threaded<Fastest, 1>>(Gram::Exact, &stream),
+            ],
+        );
         let bound = whole.min(blocks);
         rows.row(&[
             *n as f64,
@@ -232,14 +240,17 @@ fn without_a_rate(sizes: &[usize]) -> Rows {
     let mut rows = Rows::new(title, &columns);
     for n in sizes {
         let stream = stream(*n);
-        let [whole, blocks, single, half, quarter, portable] = alternate([
-            read::<Fastest>(*n, 2 * PAIRS, *n),
-            read::<Fastest>(*n, 2 * PAIRS, BLOCK),
-            engine::<f32, Fastest>(&stream),
-            engine::<i16, Fastest>(&stream),
-            engine::<i8, Fastest>(&stream),
-            engine::<i16, Portable>(&stream),
-        ]);
+        let [whole, blocks, single, half, quarter, portable] = alternate(
+            LONG_ROUNDS,
+            [
+                read::<Fastest>(*n, 2 * PAIRS, *n),
+                read::<Fastest>(*n, 2 * PAIRS, BLOCK),
+                engine::<f32, Fastest>(&stream),
+                engine::<i16, Fastest>(&stream),
+                engine::<i8, Fastest>(&stream),
+                engine::<i16, Portable>(&stream),
+            ],
+        );
         rows.row(&[
             *n as f64,
             1e6 * whole.min(blocks),
@@ -258,10 +269,10 @@ fn layers() -> Rows {
     let columns = ["inputs", "outputs", "products", "one", "threads", "one/threads"];
     let mut rows = Rows::new(title, &columns);
     for [inputs, outputs] in LAYERS {
-        let [one, threads] = alternate([
-            layer::<Fastest>([inputs, outputs]),
-            layer::<Threaded<Fastest, 1>>([inputs, outputs]),
-        ]);
+        let [one, threads] = alternate(
+            ROUNDS,
+            [layer::<Fastest>([inputs, outputs]), layer::<Threaded<Fastest, 1>>([inputs, outputs])],
+        );
         let products = TILE * inputs * outputs;
         let sizes = [inputs, outputs, products].map(|size| size as f64);
         rows.row(&[&sizes[..], &[1e6 * one, 1e6 * threads, one / threads]].concat());

@@ -208,6 +208,6 @@ fn least_squares(
         })
 }
 
-fn slots(window: &[u8]) -> impl DoubleEndedIterator<Item = usize> + ExactSizeIterator {
+pub(super) fn slots(window: &[u8]) -> impl DoubleEndedIterator<Item = usize> + ExactSizeIterator {
     window.iter().map(|slot| usize::from(*slot))
 }

@@ -117,7 +117,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
     /// accepted last, to the bit: `x` itself, or the one before. In `gradient` stays the gradient of
     /// what is minimised: clipped, with the weight decay.
     ///
-    /// Work: one pass over the pairs.
+    /// Work: one pass over the pairs; with a new scaling (at the pairs 2, 4, 8 and 16, and every sixteenth from there)
+    /// three more, and the products of all changes with each other.
     ///
     /// # Errors
     /// [`Error::Length`] of `x`, `gradient` or the bounds, [`Error::Config`], also of an `x` outside of
@@ -195,6 +196,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         let before2 = state.gradient2;
         state.accept(loss);
         self.multiply(config, x, pair.zip(fall));
+        // With a new scaling, norms are of other coordinates than before. To trust the pairs then, or not to, costs as
+        // many evaluations on networks and more on Rosenbrock's function.
         let contraction2 = self.state.gradient2 / before2;
         self.state.misled = spanned && !(contraction2 < CONTRACTION * CONTRACTION);
         Ok(if fresh { Told::Started } else { Told::Accepted })
@@ -276,6 +279,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
                 let window = self.pairs.window(&self.state.ring);
                 if !self.pairs.rescale::<K>(&window, self.gradient, x, &mut products) {
                     self.state.ring = Ring::new();
+                    bump(&mut self.state.stats.restarts, 1);
                 }
             }
         }

@@ -58,7 +58,7 @@ pub struct Stats {
     pub non_finite_loss: u32,
     /// Rejections for [`Reason::NonFiniteGradient`].
     pub non_finite_gradient: u32,
-    /// Times that all pairs were given up after the last shortening.
+    /// Times that all pairs were given up: after the last shortening, or where they overflowed in new coordinates.
     pub restarts: u32,
     /// Steps whose pairs did not descend, so that the gradient was followed.
     pub gradient_steps: u32,

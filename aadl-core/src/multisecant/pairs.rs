@@ -27,6 +27,18 @@ impl<C: Column> Pairs<'_, C> {
         self.column(self.changes, slot, 2 * slot + 1)
     }
 
+    /// The elements of `dX` of the pair in `slot`.
+    pub(super) fn step_mut(&mut self, slot: usize) -> &mut [C] {
+        let start = slot * self.stride;
+        self.steps.get_mut(start..start + self.n).unwrap_or_default()
+    }
+
+    /// The elements of `dG` of the pair in `slot`.
+    pub(super) fn change_mut(&mut self, slot: usize) -> &mut [C] {
+        let start = slot * self.stride;
+        self.changes.get_mut(start..start + self.n).unwrap_or_default()
+    }
+
     fn column<'b>(&'b self, columns: &'b [C], slot: usize, exponent: usize) -> Scaled<'b, C> {
         let start = slot * self.stride;
         Scaled {
@@ -54,42 +66,39 @@ impl<C: Column> Pairs<'_, C> {
         (x, gradient): (&[f32], &[f32]),
         (point, packed): (&mut [f32], &mut [f32]),
     ) -> Option<usize> {
-        K::run(scaling::Subtract { x, gradient, point: &mut *point, packed: &mut *packed });
-        let largest = [K::max_magnitude(point), K::max_magnitude(packed)];
-        if largest.iter().any(|bits| *bits <= scaling::EXPONENT || *bits >= f32::INFINITY_BITS) {
+        let both = (&mut *point, &mut *packed);
+        let largest = K::run(scaling::Subtract { x, gradient, point: both.0, packed: both.1 });
+        if largest.iter().any(|bits| *bits == 0 || *bits >= f32::INFINITY_BITS) {
             return None;
         }
         let slot = ring.push(self.depth, false);
-        let exponents = largest.map(C::exponent);
-        for (place, exponent) in self.exponents.iter_mut().skip(2 * slot).zip(exponents) {
+        let [of_step, of_change] = largest.map(C::exponent);
+        for (place, exponent) in self.exponents.iter_mut().skip(2 * slot).zip([of_step, of_change])
+        {
             *place = exponent as i16;
         }
-        let start = slot * self.stride;
-        let columns = [&mut *self.steps, &mut *self.changes].into_iter().zip(exponents);
-        let sources = [(point, u32::MAX), (packed, !scaling::EXPONENT)];
-        for ((columns, exponent), (numbers, mask)) in columns.zip(sources) {
-            let column = columns.get_mut(start..start + self.n).unwrap_or_default();
-            K::run(Quantise { numbers, mask, units: C::units(exponent), column });
-        }
+        let (numbers, units) = (&*point, C::units(of_step));
+        K::run(Quantise::<C, { u32::MAX }> { numbers, units, column: self.step_mut(slot) });
+        let (numbers, units) = (&*packed, C::units(of_change));
+        let column = self.change_mut(slot);
+        K::run(Quantise::<C, { !scaling::EXPONENT }> { numbers, units, column });
         Some(slot)
     }
 }
 
-/// Stores numbers as a column: of each the bits in `mask`.
-struct Quantise<'a, C> {
+/// Stores numbers as a column: of each the bits in `MASK`.
+struct Quantise<'a, C, const MASK: u32> {
     numbers: &'a [f32],
-    mask: u32,
     units: f32,
     column: &'a mut [C],
 }
 
-impl<C: Column> Task for Quantise<'_, C> {
+impl<C: Column, const MASK: u32> Task for Quantise<'_, C, MASK> {
     type Output = ();
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn run(self) {
         for (element, number) in self.column.iter_mut().zip(self.numbers) {
-            let number = f32::from_bits(number.to_bits() & self.mask);
-            *element = C::quantise(number, self.units);
+            *element = C::quantise(f32::from_bits(number.to_bits() & MASK), self.units);
         }
     }
 }

@@ -66,7 +66,7 @@ impl Products<'_> {
         Self::set(self.changes_gradient, slot, change[1]);
     }
 
-    /// `dG_i . dG_j`, once more.
+    /// `dG_i . dG_j`.
     pub(super) fn set_changes(&mut self, i: usize, j: usize, product: f32) {
         Self::set(self.changes, i.max(j) * self.depth + i.min(j), product);
     }

@@ -3,17 +3,19 @@
 //!
 //! The engine works in `z_i = x_i / c_i`, where the gradient is `g_i c_i`: columns are stored and
 //! multiplied there. The exponents cost no memory, for they take the place of the last eight
-//! bits of the gradient that is kept, of which sixteen digits are enough.
+//! bits of the gradient that is kept. Sixteen digits of it are enough, as long as what is subtracted from
+//! it is rounded alike.
 //!
-//! A new scaling is found from the pairs in use, `k` of them, of `n` numbers:
+//! A new scaling is found from the pairs in use, of `n` numbers:
 //! `c_i^4 = (2/n + sum_j dx_ij^2 / |dX_j|^2) / (2/n + sum_j dg_ij^2 / |dG_j|^2)`, the norms being
-//! those in the coordinates of before. That is `c_i^2`, the inverse of a curvature, from the secant equation of
-//! each parameter by itself, in the mean of squares; two pairs that say nothing (`2/n`) keep a few pairs from
-//! saying too much.
+//! those in the coordinates used so far. Its root, `c_i^2`, is the inverse of a curvature: that of the secant
+//! equation of parameter `i` alone, in the mean of squares over pairs. Two pairs that say nothing (`2/n`) keep a
+//! few pairs from saying too much.
 
 use crate::history::MAX_DEPTH;
 use crate::kernels::{Column, GROUP, Kernels, Scaled, Task};
 use crate::math::sqrt;
+use crate::multisecant::direction::slots;
 use crate::multisecant::pairs::Pairs;
 use crate::multisecant::products::Products;
 use crate::multisecant::state::State;
@@ -78,7 +80,7 @@ pub(super) fn number(packed: f32) -> f32 {
 }
 
 /// The exponent.
-fn exponent(packed: f32) -> i32 {
+fn exponent_of(packed: f32) -> i32 {
     i32::from(packed.to_bits() as u8 as i8)
 }
 
@@ -94,7 +96,7 @@ impl Task for Keep<'_> {
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn run(self) {
         for (packed, gradient) in self.packed.iter_mut().zip(self.gradient) {
-            let exponent = if self.scaled { exponent(*packed) } else { 0 };
+            let exponent = if self.scaled { exponent_of(*packed) } else { 0 };
             *packed = pack(*gradient * length(exponent), exponent);
         }
     }
@@ -117,7 +119,11 @@ impl Task for Unpack<'_> {
     }
 }
 
-/// The step from `point` to `x`, into `point`, and the change of the gradient, packed.
+/// The step from `point` to `x`, into `point`, and the change of the gradient, packed. The bits of the largest
+/// magnitude of each, at least [`Real::INFINITY_BITS`] of what overflows.
+///
+/// Gradients are rounded alike before they are subtracted: where one does not change, the change is nothing,
+/// however large it is, as that of a parameter which is pressed against its bound.
 pub(super) struct Subtract<'a> {
     pub(super) x: &'a [f32],
     pub(super) gradient: &'a [f32],
@@ -126,15 +132,23 @@ pub(super) struct Subtract<'a> {
 }
 
 impl Task for Subtract<'_> {
-    type Output = ();
+    type Output = [u32; 2];
     #[cfg_attr(target_pointer_width = "64", inline(always))]
-    fn run(self) {
+    fn run(self) -> [u32; 2] {
         let both = self.point.iter_mut().zip(self.packed);
+        let mut largest = [0; 2];
         for ((point, packed), (x, gradient)) in both.zip(self.x.iter().zip(self.gradient)) {
-            let exponent = exponent(*packed);
-            *point = (*x - *point) * length(-exponent);
-            *packed = pack(*gradient * length(exponent) - number(*packed), exponent);
+            let exponent = exponent_of(*packed);
+            let step = (*x - *point) * length(-exponent);
+            let rounded = number(pack(*gradient * length(exponent), exponent));
+            let change = pack(rounded - number(*packed), exponent);
+            (*point, *packed) = (step, change);
+            for (largest, number) in largest.iter_mut().zip([step, number(change)]) {
+                let bits = number.magnitude_bits();
+                *largest = if bits > *largest { bits } else { *largest };
+            }
         }
+        largest
     }
 }
 
@@ -150,13 +164,13 @@ impl Task for Add<'_> {
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn run(self) {
         for (x, (packed, point)) in self.x.iter_mut().zip(self.packed.iter().zip(self.point)) {
-            *x = *point + length(exponent(*packed)) * *x;
+            *x = *point + length(exponent_of(*packed)) * *x;
         }
     }
 }
 
-/// Whether it is time for another scaling, a pair having come: with the pairs 2, 4, 8, 16 and 32, and every
-/// sixteenth from there.
+/// Whether it is time for another scaling, a pair having come: with the pairs 2, 4, 8 and 16, and every sixteenth
+/// from there; later where there is but one pair in use then, as after a restart, and never if there can be but one.
 pub(super) fn is_due(state: &mut State) -> bool {
     state.pairs = state.pairs.saturating_add(1);
     state.since = state.since.saturating_add(1);
@@ -199,7 +213,7 @@ impl<C: Column> Task for Choose<'_, C> {
             let [steps, changes] = &sums;
             let elements = packed.iter_mut().zip(factors).zip(steps.iter().zip(changes));
             for ((packed, factor), (steps, changes)) in elements {
-                let before = exponent(*packed);
+                let before = exponent_of(*packed);
                 let square = length(2 * before);
                 let ratio = (self.prior + *steps * square) / (self.prior + *changes / square);
                 // The nearest power of two.
@@ -256,14 +270,15 @@ impl<C: Column> Pairs<'_, C> {
     ) -> bool {
         self.choose::<K>(window, packed, scratch, products);
         let mut all_fit = true;
-        for change in [false, true] {
-            for slot in slots(window) {
-                all_fit &= self.multiply::<K>(slot, change, scratch);
-            }
-            // What makes steps shorter makes changes larger.
-            for factor in &mut *scratch {
-                *factor = 1.0 / *factor;
-            }
+        for slot in slots(window) {
+            all_fit &= self.multiply::<K>(slot, false, scratch);
+        }
+        // What makes steps shorter makes changes larger.
+        for factor in &mut *scratch {
+            *factor = 1.0 / *factor;
+        }
+        for slot in slots(window) {
+            all_fit &= self.multiply::<K>(slot, true, scratch);
         }
         for slot in slots(window) {
             products.set_step(slot, K::column_norm2(self.step(slot)));
@@ -298,17 +313,14 @@ impl<C: Column> Pairs<'_, C> {
     /// Multiplies the step or the change of a pair by `factors`, element by element. False where that
     /// overflows; it is as it was then.
     fn multiply<K: Kernels>(&mut self, slot: usize, change: bool, factors: &[f32]) -> bool {
-        let Some(place) = self.exponents.get_mut(2 * slot + usize::from(change)) else {
-            return false;
-        };
-        let start = slot * self.stride;
-        let columns = if change { &mut *self.changes } else { &mut *self.steps };
-        let column = columns.get_mut(start..start + self.n).unwrap_or_default();
-        let exponent = K::run(Multiply { exponent: i32::from(*place), factors, column });
-        if let Some(exponent) = exponent {
+        let at = 2 * slot + usize::from(change);
+        let exponent = self.exponents.get(at).map_or(0, |exponent| i32::from(*exponent));
+        let column = if change { self.change_mut(slot) } else { self.step_mut(slot) };
+        let product = K::run(Multiply { exponent, factors, column });
+        if let (Some(exponent), Some(place)) = (product, self.exponents.get_mut(at)) {
             *place = exponent as i16;
         }
-        exponent.is_some()
+        product.is_some()
     }
 
     /// The products of changes with each other: two columns at a time, one of them as numbers in `scratch`.
@@ -323,7 +335,7 @@ impl<C: Column> Pairs<'_, C> {
             let [first, second] = [*first, *second].map(usize::from);
             scratch.fill(0.0);
             K::add_columns(scratch, &[(self.change(second), 1.0)]);
-            // The same integers again.
+            // Exactly these numbers again: a vector has at least the digits of a column.
             let exponent = C::Vector::exponent(K::max_magnitude(scratch));
             let vector = Scaled { elements: &*scratch, exponent };
             let older = window.get(..2 * i + two.len()).unwrap_or_default();
@@ -342,8 +354,4 @@ impl<C: Column> Pairs<'_, C> {
             }
         }
     }
-}
-
-fn slots(window: &[u8]) -> impl Iterator<Item = usize> {
-    window.iter().map(|slot| usize::from(*slot))
 }

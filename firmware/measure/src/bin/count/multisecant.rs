@@ -115,12 +115,12 @@ fn steps<C: Column>(
         }
         let config = black_box(&Config::DEFAULT);
         let (x, gradient) = black_box((&mut *x, &mut *gradient));
-        let pairs = engine.state().stats().accepted;
+        let accepted = engine.state().stats().accepted;
         let mut tell = || engine.tell(config, x, loss, gradient);
         // A scaling of the most parameters takes longer than the Cortex-M0's timer runs.
-        let counted = if n == N && pairs <= SCALING { (0, tell()) } else { clock.count(tell) };
+        let counted = if n == N && accepted <= SCALING { (0, tell()) } else { clock.count(tell) };
         match counted {
-            (counted, Ok(Told::Accepted)) if pairs == SCALING => scaled = counted,
+            (counted, Ok(Told::Accepted)) if accepted == SCALING => scaled = counted,
             (counted, Ok(Told::Accepted)) => told = counted,
             _ => {}
         }
