@@ -67,10 +67,10 @@ const fn computed(exponent: i32) -> f32 {
 }
 
 /// A number of the gradient, in scaled coordinates, rounded to sixteen digits, with the exponent of its
-/// parameter.
+/// parameter. It is finite: so is its square, without the scaling. (Wrapping spares a check.)
 fn pack(number: f32, exponent: i32) -> f32 {
     let half = (EXPONENT + 1) >> 1;
-    let bits = number.to_bits().saturating_add(half) & !EXPONENT;
+    let bits = number.to_bits().wrapping_add(half) & !EXPONENT;
     f32::from_bits(bits | (exponent as u32 & EXPONENT))
 }
 
