@@ -124,7 +124,7 @@ impl<K: Kernels> Table<K> {
         case("multisecant::columns_f32", 6528, multisecant::columns::<K, f32>),
         case("multisecant::calibration_i16", 8704, multisecant::calibration::<K, i16, 10>),
         case("multisecant::calibration_i8", 6144, multisecant::calibration::<K, i8, 5>),
-        case("multisecant::options", 3072, multisecant::options),
+        case("multisecant::options", 3456, multisecant::options),
         case("optim::sgd", 1536, optim::sgd),
         case("optim::rmsprop", 1664, optim::rmsprop),
         case("optim::adam", 2176, optim::adam),
