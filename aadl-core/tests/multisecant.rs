@@ -306,12 +306,12 @@ fn bounds_hold_at_every_point_and_the_constrained_minimum_is_found() {
 #[test]
 fn large_multipliers_at_active_bounds_do_not_hide_the_curvature() {
     const UNKNOWNS: usize = 20;
-    fn evaluations<C: Column, const M: usize>(multiplier: f32) -> usize {
+    fn evaluations<C: Column, const M: usize>(multiplier: f32, start: f32) -> usize {
         let bounds = Bounds::Uniform { lower: 0.0, upper: 100.0 };
         let config = Config { bounds, ..Config::DEFAULT };
         let mut engine = Multisecant::<UNKNOWNS, M, C>::new();
         let mut x = [2.0f32; UNKNOWNS];
-        x[..2].fill(0.0);
+        x[..2].fill(start);
         let mut gradient = [0.0; UNKNOWNS];
         for evaluation in 1..200 {
             gradient[..2].copy_from_slice(&[multiplier, 1.7 * multiplier]);
@@ -332,12 +332,15 @@ fn large_multipliers_at_active_bounds_do_not_hide_the_curvature() {
         usize::MAX
     }
     for multiplier in [0.1, 12_345.679, 1.234_567_9e6] {
-        let all = [
-            evaluations::<i16, 10>(multiplier),
-            evaluations::<f32, 10>(multiplier),
-            evaluations::<i8, 5>(multiplier),
-        ];
-        assert!(all.iter().all(|count| *count <= 75), "{multiplier}: {all:?}");
+        // On their bounds from the start, or free for a few steps.
+        for start in [0.0, 2.0] {
+            let all = [
+                evaluations::<i16, 10>(multiplier, start),
+                evaluations::<f32, 10>(multiplier, start),
+                evaluations::<i8, 5>(multiplier, start),
+            ];
+            assert!(all.iter().all(|count| *count <= 85), "{multiplier}, {start}: {all:?}");
+        }
     }
 }
 

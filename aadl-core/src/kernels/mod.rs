@@ -323,7 +323,8 @@ pub trait Kernels {
     }
 }
 
-/// A loop over vectors that is no kernel, since it has one caller: a closure that can be told to be inlined.
+/// A loop over vectors that is no kernel, since only one module needs it: a closure that can be told to be inlined,
+/// which is for speed only. Its bits must not depend on how it is compiled.
 ///
 /// ```
 /// use aadl_core::kernels::{Kernels, Portable, Task};

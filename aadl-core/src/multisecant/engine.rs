@@ -117,8 +117,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
     /// accepted last, to the bit: `x` itself, or the one before. In `gradient` stays the gradient of
     /// what is minimised: clipped, with the weight decay.
     ///
-    /// Work: one pass over the pairs; with a new scaling (at the pairs 2, 4, 8 and 16, and every sixteenth from there)
-    /// three more, and the products of all changes with each other.
+    /// Work: one pass over the pairs; with a new scaling (at the pairs 2, 4, 8 and 16, and every sixteenth from there, unless
+    /// pairs were given up) three more, and the products of all changes with each other.
     ///
     /// # Errors
     /// [`Error::Length`] of `x`, `gradient` or the bounds, [`Error::Config`], also of an `x` outside of
@@ -171,11 +171,11 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
             self.pairs.append::<K>(&mut self.state.ring, (x, gradient), before)
         };
         copy(self.point, x);
-        let (packed, scaled) = (&mut *self.gradient, self.state.started);
-        K::run(scaling::Keep { gradient, packed, scaled });
         bump(&mut self.state.stats.accepted, 1);
         let state = &mut *self.state;
         if !state.started {
+            // No scaling, whatever the memory held.
+            self.gradient.fill(0.0);
             let theta = lengths::first_theta(loss, gradient2, K::dot(x, x));
             state.start_theta = config.first_step * theta;
             state.set_theta(state.start_theta);
@@ -195,7 +195,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
         let spanned = !fresh && state.residual < config.balance;
         let before2 = state.gradient2;
         state.accept(loss);
-        self.multiply(config, x, pair.zip(fall));
+        self.multiply(config, x, gradient, pair.zip(fall));
         // With a new scaling, norms are of other coordinates than before. To trust the pairs then, or not to, costs as
         // many evaluations on networks and more on Rosenbrock's function.
         let contraction2 = self.state.gradient2 / before2;
@@ -269,8 +269,14 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
 
     /// Pass one: the products of all pairs with the newest change and with the gradient. `x` is the
     /// accepted point before and after, and scratch in between. `pair` is the slot of a new pair, and by
-    /// how much the loss fell along it.
-    fn multiply(&mut self, config: &Config<'_>, x: &mut [f32], pair: Option<(usize, f32)>) {
+    /// how much the loss fell along it. Keeps the `gradient`.
+    fn multiply(
+        &mut self,
+        config: &Config<'_>,
+        x: &mut [f32],
+        gradient: &[f32],
+        pair: Option<(usize, f32)>,
+    ) {
         if let Some((slot, _)) = pair {
             let mut products = self.small.products();
             products.set_step(slot, K::column_norm2(self.pairs.step(slot)));
@@ -283,6 +289,7 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
                 }
             }
         }
+        K::run(scaling::Keep { gradient, packed: &mut *self.gradient });
         K::run(scaling::Unpack { packed: &*self.gradient, factor: 1.0, out: &mut *x });
         let bounded = !config.bounds.are_none();
         if bounded {

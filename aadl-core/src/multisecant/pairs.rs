@@ -66,8 +66,8 @@ impl<C: Column> Pairs<'_, C> {
         (x, gradient): (&[f32], &[f32]),
         (point, packed): (&mut [f32], &mut [f32]),
     ) -> Option<usize> {
-        let both = (&mut *point, &mut *packed);
-        let largest = K::run(scaling::Subtract { x, gradient, point: both.0, packed: both.1 });
+        let largest =
+            K::run(scaling::Subtract { x, gradient, point: &mut *point, packed: &mut *packed });
         if largest.iter().any(|bits| *bits == 0 || *bits >= f32::INFINITY_BITS) {
             return None;
         }

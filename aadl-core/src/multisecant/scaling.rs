@@ -45,8 +45,8 @@ pub(super) fn length(exponent: i32) -> f32 {
         }
         table
     };
-    if cfg!(any(target_abi = "eabihf", target_feature = "f")) {
-        // A quarter of the instructions, where there is a unit for floats and none for vectors.
+    if cfg!(target_abi = "eabihf") {
+        // A quarter of the instructions on an Arm with a unit for floats and none for vectors.
         TABLE[usize::from(exponent as u8)]
     } else {
         computed(exponent)
@@ -84,11 +84,10 @@ fn exponent_of(packed: f32) -> i32 {
     i32::from(packed.to_bits() as u8 as i8)
 }
 
-/// Packs a gradient; the scaling stays, if there is one.
+/// Packs a gradient; the scaling stays.
 pub(super) struct Keep<'a> {
     pub(super) gradient: &'a [f32],
     pub(super) packed: &'a mut [f32],
-    pub(super) scaled: bool,
 }
 
 impl Task for Keep<'_> {
@@ -96,7 +95,7 @@ impl Task for Keep<'_> {
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn run(self) {
         for (packed, gradient) in self.packed.iter_mut().zip(self.gradient) {
-            let exponent = if self.scaled { exponent_of(*packed) } else { 0 };
+            let exponent = exponent_of(*packed);
             *packed = pack(*gradient * length(exponent), exponent);
         }
     }
@@ -185,7 +184,7 @@ pub(super) fn is_due(state: &mut State) -> bool {
 /// A column with the factor that makes shares of its elements.
 type Shared<'a, C> = (Scaled<'a, C>, f32);
 
-/// Finds lengths, which replace those in `packed`, from the pairs; `factors` become what steps are to be
+/// Finds lengths from the pairs; nothing but they is left in `packed`. `factors` become what steps are to be
 /// multiplied by.
 struct Choose<'a, C> {
     pairs: &'a [[Shared<'a, C>; 2]],
@@ -219,7 +218,7 @@ impl<C: Column> Task for Choose<'_, C> {
                 // The nearest power of two.
                 let bits = (ratio * core::f32::consts::SQRT_2).magnitude_bits();
                 let now = <f32 as Real>::exponent(bits).clamp(-RANGE, RANGE);
-                *packed = pack(number(*packed) * length(now - before), now);
+                *packed = pack(0.0, now);
                 *factor = length(before - now);
             }
         }
@@ -259,7 +258,7 @@ impl<C: Column> Task for Multiply<'_, C> {
 
 impl<C: Column> Pairs<'_, C> {
     /// Finds a scaling from the pairs in `window`, whose products are known, brings them into its coordinates,
-    /// and finds those products again that depend on it. `packed` is the gradient, and `scratch` as long. False
+    /// and finds those products again that depend on it. `packed` keeps the scaling alone, and `scratch` is as long. False
     /// where a pair overflows.
     pub(super) fn rescale<K: Kernels>(
         &mut self,
