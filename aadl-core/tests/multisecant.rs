@@ -6,6 +6,7 @@ use aadl_core::least_squares::Regularization;
 use aadl_core::multisecant::{
     Asked, Bounds, Config, Memory, Multisecant, MultisecantMut, Reason, State, Told, bytes,
 };
+use aadl_core::random::Random;
 
 const N: usize = 6;
 /// Between these there is no number.
@@ -341,6 +342,47 @@ fn large_multipliers_at_active_bounds_do_not_hide_the_curvature() {
             ];
             assert!(all.iter().all(|count| *count <= 85), "{multiplier}, {start}: {all:?}");
         }
+    }
+}
+
+/// Whatever its length has become: a gradient that stays does not change, not even across a new scaling.
+#[test]
+fn a_gradient_that_stays_does_not_change_across_a_new_scaling() {
+    const PAIRS: usize = 4;
+    for seed in 0..50 {
+        let mut random = Random::new(seed);
+        let curvatures: [f32; N] = core::array::from_fn(|_| 50.0 * random.uniform::<f32>());
+        let (mut steps, mut changes) = ([0.0f32; PAIRS * N], [0.0f32; PAIRS * N]);
+        let (mut point, mut kept, mut state) = ([0.0; N], [0.0; N], State::new());
+        let (mut squares, mut rows) = ([0.0; 3 * PAIRS * PAIRS], [0.0; 7 * PAIRS]);
+        let (mut exponents, mut pivots) = ([0; 2 * PAIRS], [0; PAIRS]);
+        let memory = Memory {
+            steps: &mut steps,
+            changes: &mut changes,
+            point: &mut point,
+            gradient: &mut kept,
+            squares: &mut squares,
+            rows: &mut rows,
+            exponents: &mut exponents,
+            pivots: &mut pivots,
+        };
+        let mut engine: MultisecantMut<'_, f32> =
+            MultisecantMut::new(N, PAIRS, N, memory, &mut state).unwrap();
+        let (mut x, mut stays) = ([0.0; N], 0.0);
+        // The eighth pair brings a scaling; the four from there on fill the columns.
+        for pair in 0..=12 {
+            let mut gradient: [f32; N] = core::array::from_fn(|i| curvatures[i] * (x[i] - 1.3));
+            if pair <= 8 {
+                stays = gradient[0];
+            }
+            gradient[0] = stays;
+            let told = engine.tell(&Config::DEFAULT, &mut x, -(pair as f32), &mut gradient);
+            assert!(matches!(told, Ok(Told::Started | Told::Accepted)));
+            engine.ask(&Config::DEFAULT, &mut x).unwrap();
+            x[1] += 0.1 * random.uniform::<f32>();
+        }
+        let changes: Vec<f32> = changes.iter().step_by(N).copied().collect();
+        assert_eq!(changes, [0.0; PAIRS], "{seed}");
     }
 }
 

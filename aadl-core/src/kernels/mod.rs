@@ -1,5 +1,5 @@
-//! The only sums and products over long slices. What they compute is fixed to the bit; how fast is
-//! left to the implementer of [`Kernels`].
+//! The only sums along long slices, and the products that more than one module needs. What they compute is fixed
+//! to the bit; how fast is left to the implementer of [`Kernels`].
 //!
 //! # The numeric contract
 //! 1. Multiply, then add; never fused.

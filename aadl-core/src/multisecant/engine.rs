@@ -117,8 +117,8 @@ impl<'a, C: Column, K: Kernels> MultisecantMut<'a, C, K> {
     /// accepted last, to the bit: `x` itself, or the one before. In `gradient` stays the gradient of
     /// what is minimised: clipped, with the weight decay.
     ///
-    /// Work: one pass over the pairs; with a new scaling (at the pairs 2, 4, 8 and 16, and every sixteenth from there, unless
-    /// pairs were given up) three more, and the products of all changes with each other.
+    /// Work: one pass over the pairs; with a new scaling (at the pairs 2, 4, 8 and 16, and every sixteenth from
+    /// there, unless pairs were given up) three more, and the products of all changes with each other.
     ///
     /// # Errors
     /// [`Error::Length`] of `x`, `gradient` or the bounds, [`Error::Config`], also of an `x` outside of

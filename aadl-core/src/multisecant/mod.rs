@@ -18,8 +18,8 @@
 //! from a diagonal matrix, and the multisecant minimises another norm. That matrix is the one which would bring
 //! steps to changes of the gradient, element by element, in the mean of squares over the pairs (as the diagonal
 //! updates of Gilbert & Lemaréchal, Math. Programming 45, 1989, do pair by pair); it is found anew
-//! with the second pair, the 4th, the 8th and so on, at the latest after sixteen, unless pairs were given up, and the pairs are then
-//! brought into the new coordinates. The `c_i` are powers of `2^(1/4)` whose exponents take the
+//! with the second pair, the 4th, the 8th and so on, at the latest after sixteen unless pairs were given up, and
+//! the pairs are then brought into the new coordinates. The `c_i` are powers of `2^(1/4)` whose exponents take the
 //! place of the last eight bits of the gradient that is kept.
 //!
 //! With `r = ||g - dG gamma|| / ||g||`, L-BFGS has the share `r / (r + balance)` of the step: all of

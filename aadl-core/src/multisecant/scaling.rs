@@ -8,8 +8,8 @@
 //!
 //! A new scaling is found from the pairs in use, of `n` numbers:
 //! `c_i^4 = (2/n + sum_j dx_ij^2 / |dX_j|^2) / (2/n + sum_j dg_ij^2 / |dG_j|^2)`, the norms being
-//! those in the coordinates used so far. Its root, `c_i^2`, is the inverse of a curvature: that of the secant
-//! equation of parameter `i` alone, in the mean of squares over pairs. Two pairs that say nothing (`2/n`) keep a
+//! those in the coordinates used so far. Its root, `c_i^2`, is the inverse of a curvature but for a factor
+//! that all share: that of the secant equation of parameter `i` alone, in the mean of squares over pairs. Two pairs that say nothing (`2/n`) keep a
 //! few pairs from saying too much.
 
 use crate::history::MAX_DEPTH;
