@@ -368,6 +368,26 @@ fn layers_that_do_not_fit_give_the_portable_bits() {
     }
 }
 
+/// Layers of more inputs than a panel has, and of more outputs than a block.
+#[test]
+fn large_layers_give_the_portable_bits() {
+    fn forward<K: Kernels>(seed: u64, [inputs, outputs, samples]: [usize; 3]) -> Vec<f32> {
+        let mut random = Random::new(seed);
+        let mut draw = |n| slice::<f32>(&mut random, Kind::Ordinary, n);
+        let (weights, bias, x) = (draw(inputs * outputs), draw(outputs), draw(inputs * samples));
+        let mut y = vec![f32::NAN; outputs * samples];
+        K::dense_forward(&weights, &bias, &x, &mut y);
+        y
+    }
+    let shapes = [[64, 75, 16], [65, 75, 9], [256, 299, 15], [257, 128, 33], [700, 261, 20]];
+    for (seed, shape) in (0..).zip(shapes) {
+        let expected = forward::<Portable>(seed, shape);
+        assert_eq!(forward::<Fastest>(seed, shape), expected, "{shape:?}");
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(forward::<aadl_host::simd::Avx2>(seed, shape), expected, "{shape:?}");
+    }
+}
+
 /// More columns than any backend takes at once, of which the last is the shortest.
 #[test]
 fn the_shortest_of_many_columns_cuts_all() {

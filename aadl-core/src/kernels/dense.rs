@@ -60,7 +60,7 @@ pub(super) fn forward<K: Kernels + ?Sized, T: Real>(
         let fits = x.len() == samples * layer.inputs && y.len() == samples * layer.outputs;
         // Of half of the samples or less, most work would be for nothing.
         if fits && samples > turned::SAMPLES / 2 {
-            turned::forward(weights, bias, x, y);
+            turned::forward::<K, T>(weights, bias, x, y);
         } else {
             layer.samples::<K>(x, y);
         }

@@ -3,14 +3,16 @@
 //! `y[s][o] = b[o] + sum_i W[o][i] x[s][i]`, as in `dense`: one accumulator a result, from `b[o]`, `i`
 //! ascending. The samples of a batch lie far apart; here `x` is turned, [`PANEL`] inputs of
 //! [`SAMPLES`] samples at a time, into a panel on the stack in which they are neighbours. A tile of
-//! [`ROWS`] outputs by all samples then has its sums in registers and takes, an input, one row of
-//! the panel and [`ROWS`] weights. Between panels, sums are kept in `y`.
+//! outputs by all samples then has its sums in registers and takes, an input, one row of the panel and
+//! a weight for each output. Between panels, the sums of a block of outputs are kept on the stack.
 //!
-//! Turning costs a move per input and sample, for all outputs together, and one per output and sample
-//! to turn sums back: some 5 % of the time of 784 inputs and 128 outputs, a third of that of 64 and
-//! 32. It is left to functions of their own, compiled for the target's baseline: those turn squares in
-//! registers, where compilers would make scatters for AVX-512, ten times as slow.
+//! Turning costs a move per input and sample, once for [`LARGE`] outputs or, with few inputs, for all,
+//! and one per output and sample to turn sums back: some 4 % of the time of 784 inputs and 128 outputs,
+//! a third of that of 64 and 32. It is left to functions of their own, compiled for the target's
+//! baseline: those turn squares in registers, where compilers would make scatters for AVX-512, ten times
+//! as slow.
 
+use super::Kernels;
 use super::dense::{ROWS, rows};
 use crate::real::Real;
 
@@ -24,80 +26,134 @@ pub(super) const fn fits_registers<T>(bytes: usize) -> bool {
 }
 
 /// The most inputs of a panel, which is 16 KiB of float32 then and stays in a cache.
-const PANEL: usize = 256;
+const LARGE: usize = 256;
 /// Of a small layer, so that little has to be set to zero.
 const SMALL: usize = 64;
 /// Samples, inputs or outputs of a square.
 const SQUARE: usize = 4;
 
-/// A row of the panel: one input, or one output, of all samples.
+/// One input, or one output, of all samples.
 type Abreast<T> = [T; SAMPLES];
 
 /// All outputs of at most [`SAMPLES`] samples. Lengths fit each other, and `bias` is not empty.
 #[inline(always)]
-pub(super) fn forward<T: Real>(weights: &[T], bias: &[T], x: &[T], y: &mut [T]) {
+pub(super) fn forward<K: Kernels + ?Sized, T: Real>(
+    weights: &[T],
+    bias: &[T],
+    x: &[T],
+    y: &mut [T],
+) {
     let inputs = weights.len().checked_div(bias.len()).unwrap_or(0);
+    let layer = Layer { weights, bias, inputs };
     if inputs <= SMALL {
-        panels::<T, SMALL>(weights, inputs, bias, x, y);
+        layer.by_tiles::<K, SMALL, { SMALL / 2 }>(x, y);
     } else {
-        panels::<T, PANEL>(weights, inputs, bias, x, y);
+        layer.by_tiles::<K, LARGE, { LARGE / 2 }>(x, y);
     }
 }
 
-/// [`forward`] with panels of at most `P` inputs, all of about one length.
+struct Layer<'a, T> {
+    weights: &'a [T],
+    bias: &'a [T],
+    inputs: usize,
+}
+
+impl<T: Real> Layer<'_, T> {
+    /// In tiles of as many outputs as keep the adders busy: of 64 bytes a register takes all samples, and
+    /// four sums would be waited for.
+    #[inline(always)]
+    fn by_tiles<K: Kernels + ?Sized, const P: usize, const B: usize>(&self, x: &[T], y: &mut [T]) {
+        if K::REGISTER >= 64 {
+            self.blocks::<{ 2 * ROWS }, P, B>(x, y);
+        } else {
+            self.blocks::<ROWS, P, B>(x, y);
+        }
+    }
+
+    /// By tiles of `O` outputs and blocks of `B`, from panels of at most `P` inputs, all of about one
+    /// length.
+    #[inline(always)]
+    fn blocks<const O: usize, const P: usize, const B: usize>(&self, x: &[T], y: &mut [T]) {
+        let Self { weights, bias, inputs } = *self;
+        let (mut panel, mut sums) = ([[T::ZERO; SAMPLES]; P], [[T::ZERO; SAMPLES]; B]);
+        let depth = inputs.div_ceil(inputs.div_ceil(P).max(1)).max(1);
+        let block = inputs.saturating_mul(B).max(1);
+        for (b, (weights, bias)) in weights.chunks(block).zip(bias.chunks(B)).enumerate() {
+            for (sums, bias) in sums.iter_mut().zip(bias) {
+                *sums = [*bias; SAMPLES];
+            }
+            let sums = sums.get_mut(..bias.len()).unwrap_or_default();
+            for start in (0..inputs).step_by(depth) {
+                let panel = panel.get_mut(..depth.min(inputs - start)).unwrap_or_default();
+                if b == 0 || depth < inputs {
+                    turn(x, inputs, start, panel);
+                }
+                for (w, sums) in weights.chunks(inputs * O).zip(sums.chunks_mut(O)) {
+                    add_products::<T, O>(w, inputs, start, panel, sums);
+                }
+            }
+            turn_back(sums, y, self.bias.len(), b * B);
+        }
+    }
+}
+
+/// What the inputs of `panel`, those from `start` on, add to `O` sums or fewer with rows of weights.
 #[inline(always)]
-fn panels<T: Real, const P: usize>(weights: &[T], inputs: usize, bias: &[T], x: &[T], y: &mut [T]) {
-    let outputs = bias.len();
-    let mut panel = [[T::ZERO; SAMPLES]; P];
-    let depth = inputs.div_ceil(inputs.div_ceil(P).max(1)).max(1);
-    for start in (0..inputs).step_by(depth) {
-        let panel = panel.get_mut(..depth.min(inputs - start)).unwrap_or_default();
-        turn(x, inputs, start, panel);
-        // Later panels find sums in `y`.
-        let bias = if start == 0 { bias } else { &[] };
-        for (o, w) in weights.chunks(inputs * ROWS).enumerate() {
-            let first = o * ROWS;
-            if let Some(w) = rows::<T, ROWS>(w, inputs) {
-                let y = Tile { y, outputs, first };
-                tile(w.map(|w| w.get(start..).unwrap_or_default()), bias, panel, y);
-            } else {
-                for (o, w) in w.chunks(inputs).enumerate() {
-                    let y = Tile { y, outputs, first: first + o };
-                    tile([w.get(start..).unwrap_or_default()], bias, panel, y);
+fn add_products<T: Real, const O: usize>(
+    weights: &[T],
+    inputs: usize,
+    start: usize,
+    panel: &[Abreast<T>],
+    sums: &mut [Abreast<T>],
+) {
+    if let (Some(w), Some(to)) = (rows::<T, O>(weights, inputs), sums.first_chunk_mut::<O>()) {
+        *to = tile(w.map(|w| w.get(start..).unwrap_or_default()), panel, *to);
+        return;
+    }
+    for (w, to) in weights.chunks(inputs).zip(sums) {
+        [*to] = tile([w.get(start..).unwrap_or_default()], panel, [*to]);
+    }
+}
+
+/// `sums` and what the inputs of `panel` add with these weights.
+#[inline(always)]
+fn tile<T: Real, const O: usize>(
+    weights: [&[T]; O],
+    panel: &[Abreast<T>],
+    mut sums: [Abreast<T>; O],
+) -> [Abreast<T>; O] {
+    match weights.as_chunks::<ROWS>().0 {
+        [first, last] => {
+            for (x, ([a, b, c, d], [e, f, g, h])) in
+                panel.iter().zip(columns(*first).zip(columns(*last)))
+            {
+                for (sums, w) in sums.iter_mut().zip([a, b, c, d, e, f, g, h]) {
+                    add(sums, w, x);
+                }
+            }
+        }
+        [all] => {
+            for (x, w) in panel.iter().zip(columns(*all)) {
+                for (sums, w) in sums.iter_mut().zip(w) {
+                    add(sums, w, x);
+                }
+            }
+        }
+        _ => {
+            for (sums, w) in sums.iter_mut().zip(weights) {
+                for (x, w) in panel.iter().zip(w) {
+                    add(sums, *w, x);
                 }
             }
         }
     }
+    sums
 }
 
-/// What the inputs of `panel` add to the outputs with these weights.
+/// A matrix of [`ROWS`] rows, column by column: one check of an index serves all that is zipped.
 #[inline(always)]
-fn tile<T: Real, const O: usize>(
-    weights: [&[T]; O],
-    bias: &[T],
-    panel: &[Abreast<T>],
-    mut to: Tile<'_, T>,
-) {
-    let mut stored = [[T::ZERO; SAMPLES]; O];
-    to.load(bias, &mut stored);
-    // What another function is given has an address; these stay in registers.
-    let mut sums = stored;
-    if let [a, b, c, d] = weights.as_slice() {
-        // One check of an index serves all that is zipped.
-        for ((((x, a), b), c), d) in panel.iter().zip(*a).zip(*b).zip(*c).zip(*d) {
-            for (sums, w) in sums.iter_mut().zip([a, b, c, d]) {
-                add(sums, *w, x);
-            }
-        }
-    } else {
-        for (sums, w) in sums.iter_mut().zip(weights) {
-            for (x, w) in panel.iter().zip(w) {
-                add(sums, *w, x);
-            }
-        }
-    }
-    stored = sums;
-    to.store(&stored);
+fn columns<T: Real>([a, b, c, d]: [&[T]; ROWS]) -> impl Iterator<Item = [T; ROWS]> {
+    a.iter().zip(b).zip(c).zip(d).map(|(((a, b), c), d)| [*a, *b, *c, *d])
 }
 
 #[inline(always)]
@@ -107,42 +163,29 @@ fn add<T: Real>(sums: &mut Abreast<T>, w: T, x: &Abreast<T>) {
     }
 }
 
-/// Where the results of a tile lie.
-struct Tile<'a, T> {
-    y: &'a mut [T],
-    outputs: usize,
-    first: usize,
-}
-
-impl<T: Real> Tile<'_, T> {
-    /// The sums so far: at first the bias, if there is one.
-    #[inline(never)]
-    fn load<const O: usize>(&self, bias: &[T], sums: &mut [Abreast<T>; O]) {
-        if let Some(bias) = bias.get(self.first..).and_then(<[T]>::first_chunk::<O>) {
-            *sums = bias.map(|b| [b; SAMPLES]);
-            return;
+/// Stores sums as columns of `y` (rows of `outputs`), from `first` on.
+#[inline(never)]
+fn turn_back<T: Real>(sums: &[Abreast<T>], y: &mut [T], outputs: usize, first: usize) {
+    let (squares, rest) = sums.as_chunks::<SQUARE>();
+    let outputs = outputs.max(1);
+    for (q, y) in y.chunks_mut(outputs.saturating_mul(SQUARE)).enumerate() {
+        let mut rows: [&mut [T]; SQUARE] = core::array::from_fn(|_| [].as_mut_slice());
+        for (row, y) in rows.iter_mut().zip(y.chunks_mut(outputs)) {
+            *row = y.get_mut(first..).unwrap_or_default();
         }
-        for (s, y) in self.y.chunks(self.outputs.max(1)).take(SAMPLES).enumerate() {
-            if let Some(y) = y.get(self.first..).and_then(<[T]>::first_chunk::<O>) {
-                for (sums, y) in sums.iter_mut().zip(y) {
-                    sums[s] = *y;
+        let mut rows = rows.map(<[T]>::as_chunks_mut::<SQUARE>);
+        for (o, square) in squares.iter().enumerate() {
+            let square = square.each_ref().map(|sums| sums.as_chunks::<SQUARE>().0.get(q));
+            let square = square.map(|sums| sums.copied().unwrap_or_default());
+            for (s, (row, _)) in rows.iter_mut().enumerate() {
+                if let Some(to) = row.get_mut(o) {
+                    *to = square.map(|sums| sums[s]);
                 }
             }
         }
-    }
-
-    /// Square by square.
-    #[inline(never)]
-    fn store<const O: usize>(&mut self, sums: &[Abreast<T>; O]) {
-        let outputs = self.outputs.max(1);
-        for (q, y) in self.y.chunks_mut(outputs.saturating_mul(SQUARE)).enumerate() {
-            let square = sums.each_ref().map(|sums| sums.as_chunks::<SQUARE>().0.get(q));
-            let square = square.map(|sums| sums.copied().unwrap_or_default());
-            let turned: [[T; O]; SQUARE] = core::array::from_fn(|s| square.map(|sums| sums[s]));
-            for (y, turned) in y.chunks_mut(outputs).zip(turned) {
-                if let Some(y) = y.get_mut(self.first..).and_then(<[T]>::first_chunk_mut) {
-                    *y = turned;
-                }
+        for (s, (_, row)) in rows.into_iter().enumerate() {
+            for (to, sums) in row.iter_mut().zip(rest) {
+                *to = sums.get(q * SQUARE + s).copied().unwrap_or_default();
             }
         }
     }

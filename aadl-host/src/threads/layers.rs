@@ -6,7 +6,7 @@ use aadl_core::kernels::Kernels;
 use rayon::prelude::*;
 
 /// Samples and outputs come to a thread in multiples of these: of fewer, a tile takes about as long.
-const SAMPLES: usize = 8;
+const SAMPLES: usize = 16;
 const OUTPUTS: usize = 4;
 
 /// A layer with a batch, large enough for threads.
