@@ -6,6 +6,11 @@ use crate::real::Real;
 
 /// Elements that all terms are added to before the next ones, so that these stay in the nearest cache.
 const BLOCK: usize = 512;
+/// Blocks that are read forwards, from one end to the other what a cache fetches ahead; the stretches come
+/// last to first. A step reads its columns for their products first, forwards: what it read last is still
+/// in a cache and would be gone after another reading from the start. Of 10^5 numbers and 11 iterates,
+/// twice as many as the second cache holds, an accelerated step takes 0.86 of the time for it.
+const STRETCH: usize = 8;
 /// Terms in lockstep.
 const ABREAST: usize = 4;
 
@@ -18,20 +23,22 @@ pub(super) fn add_differences<T: Real>(x: &mut [T], terms: &[(Difference<'_, T>,
     let Some(x) = x.get_mut(..n) else { return };
     let (blocks, rest) = x.as_chunks_mut::<BLOCK>();
     let start = blocks.len() * BLOCK;
-    for (i, x) in blocks.iter_mut().enumerate() {
-        let (groups, terms) = terms.as_chunks::<ABREAST>();
-        for group in groups {
-            add_block(x, group, i);
-        }
-        for term in terms {
-            add_block(x, &[*term], i);
-        }
-    }
     for &(Difference { newer, older }, b) in terms {
         let (newer, older) = (newer.get(start..), older.get(start..));
         let pairs = newer.unwrap_or_default().iter().zip(older.unwrap_or_default());
         for (x, (newer, older)) in rest.iter_mut().zip(pairs) {
             *x += b * (*newer - *older);
+        }
+    }
+    for (s, blocks) in blocks.chunks_mut(STRETCH).enumerate().rev() {
+        for (i, x) in (s * STRETCH..).zip(blocks) {
+            let (groups, terms) = terms.as_chunks::<ABREAST>();
+            for group in groups {
+                add_block(x, group, i);
+            }
+            for term in terms {
+                add_block(x, &[*term], i);
+            }
         }
     }
 }
