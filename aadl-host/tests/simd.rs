@@ -288,10 +288,11 @@ fn many_columns_and_many_blocks_give_the_portable_bits() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn exact_sums_of_every_number_of_columns_are_the_portable_ones() {
-    fn sums<K: Kernels>(residuals: &[(Difference<'_, f32>, i32)]) -> (Vec<u64>, Vec<i128>) {
+    type Residual<'a> = (Difference<'a, f32>, i32);
+    fn sums<K: Kernels>(newest: Residual<'_>, residuals: &[Residual<'_>]) -> (Vec<u64>, Vec<i128>) {
         let (mut row, mut sums) = (vec![0.0; residuals.len()], vec![7; residuals.len()]);
-        K::gram_row(Gram::Exact, residuals[0], residuals, &mut row);
-        K::exact_sums(residuals[0], residuals, &mut sums);
+        K::gram_row(Gram::Exact, newest, residuals, &mut row);
+        K::exact_sums(newest, residuals, &mut sums);
         (row.into_iter().map(f64::to_bits).collect(), sums)
     }
     let mut random = Random::new(3);
@@ -300,10 +301,15 @@ fn exact_sums_of_every_number_of_columns_are_the_portable_ones() {
         let residuals: Vec<_> =
             x.windows(2).map(|x| (Difference { newer: &x[1][..], older: &x[0][..] }, 1)).collect();
         for count in 1..=residuals.len() {
-            let (residuals, place) = (&residuals[..count], format!("{count} columns of {n}"));
-            let expected = sums::<Portable>(residuals);
-            assert_eq!(sums::<aadl_host::simd::Avx2>(residuals), expected, "{place}");
-            assert_eq!(sums::<aadl_host::simd::Avx512>(residuals), expected, "{place}");
+            let residuals = &residuals[..count];
+            let (first, last) = (residuals[0], residuals[count - 1]);
+            // The last of the columns is another one, the newest itself, or that at another scale.
+            for newest in [first, last, (last.0, 3)] {
+                let place = format!("{count} columns of {n}");
+                let expected = sums::<Portable>(newest, residuals);
+                assert_eq!(sums::<aadl_host::simd::Avx2>(newest, residuals), expected, "{place}");
+                assert_eq!(sums::<aadl_host::simd::Avx512>(newest, residuals), expected, "{place}");
+            }
         }
     }
 }

@@ -150,7 +150,12 @@ fn any_order<T: Real, const N: usize>(a: &[T], b: &[T]) -> T {
         }
     }
     let rest = rest_a.iter().zip(rest_b).fold(T::ZERO, |sum, (a, b)| sum + *a * *b);
-    sums.into_iter().fold(rest, |sum, x| sum + x)
+    // Four abreast at the end, too.
+    let [p, q, r, s] = sums.into_iter().enumerate().fold([T::ZERO; 4], |mut four, (i, x)| {
+        four[i % 4] += x;
+        four
+    });
+    rest + ((p + q) + (r + s))
 }
 
 #[cfg_attr(target_pointer_width = "64", inline(always))]

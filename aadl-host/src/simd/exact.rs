@@ -65,6 +65,12 @@ fn shortened<'a, T>(newest: Residual<'a, T>, columns: &[Residual<'_, T>]) -> Res
     (newest.0.part(0..common_length(&newest.0, columns)), newest.1)
 }
 
+/// Whether both are one residual, of which one may have been shortened, at one scale.
+pub(super) fn same((a, exponent_a): &Residual<'_>, (b, exponent_b): &Residual<'_>) -> bool {
+    let starts = |d: &Difference<'_, f32>| (d.newer.as_ptr(), d.older.as_ptr());
+    starts(a) == starts(b) && exponent_a == exponent_b
+}
+
 fn single<T: Real>((d, exponent): Residual<'_, T>) -> Option<Residual<'_>> {
     Some((Difference { newer: T::single(d.newer)?, older: T::single(d.older)? }, exponent))
 }
@@ -167,16 +173,27 @@ macro_rules! exact_kernels {
             range: Range<usize>,
             sums: &mut [i128],
         ) -> bool {
+            if let Some((last, others)) = columns.split_last()
+                && exact::same(last, &newest)
+            {
+                match others.len() {
+                    $($count => return others
+                        .first_chunk::<$count>()
+                        .is_some_and(|others| abreast::<$count, true>(newest, others, range, sums)),)*
+                    _ => {}
+                }
+            }
             match columns.len() {
                 $($count => columns
                     .first_chunk::<$count>()
-                    .is_some_and(|columns| abreast(newest, columns, range, sums)),)*
+                    .is_some_and(|columns| abreast::<$count, false>(newest, columns, range, sums)),)*
                 _ => false,
             }
         }
 
+        /// `OWN`: behind the columns comes the newest itself, whose integers serve twice.
         #[target_feature(enable = $features)]
-        fn abreast<const C: usize>(
+        fn abreast<const C: usize, const OWN: bool>(
             newest: Residual<'_>,
             columns: &[Residual<'_>; C],
             range: Range<usize>,
@@ -193,8 +210,8 @@ macro_rules! exact_kernels {
             for (place, column) in all.iter_mut().zip(columns) {
                 *place = exact::chunks(column, range.clone());
             }
-            let mut sums = ([zero(); C], zero());
-            add(newest_chunks, last(LANES), factor_newest, &all, &factors, &mut sums);
+            let mut sums = ([zero(); C], zero(), zero());
+            add::<C, OWN>(newest_chunks, last(LANES), factor_newest, &all, &factors, &mut sums);
             let rest = range.len() % LANES;
             if rest > 0 {
                 let Some(newest) = exact::ending(&newest, range.end) else { return false };
@@ -203,28 +220,29 @@ macro_rules! exact_kernels {
                     let Some(chunks) = exact::ending(column, range.end) else { return false };
                     *place = chunks;
                 }
-                add(newest, last(rest), factor_newest, &all, &factors, &mut sums);
+                add::<C, OWN>(newest, last(rest), factor_newest, &all, &factors, &mut sums);
             }
-            let (lanes, bits) = sums;
+            let (lanes, own, bits) = sums;
             if above(bits) {
                 return false;
             }
-            out.iter_mut().zip(lanes).for_each(|(out, lanes)| *out += total(lanes));
+            let own = OWN.then_some(own);
+            out.iter_mut().zip(lanes.into_iter().chain(own)).for_each(|(out, lanes)| *out += total(lanes));
             true
         }
 
-        /// Adds products to the sums of the columns, and the bits of all integers to the others. Of the
-        /// newest residual's integers, those count that `mask` keeps.
+        /// Adds products to the sums of the columns and to the newest's own, and the bits of all integers to
+        /// the others. Of the newest residual's integers, those count that `mask` keeps.
         #[target_feature(enable = $features)]
-        fn add<const C: usize>(
+        fn add<const C: usize, const OWN: bool>(
             (newer, older): Chunks<'_, LANES>,
             mask: Register,
             factor_newest: f32,
             columns: &[Chunks<'_, LANES>; C],
             factors: &[f32; C],
-            sums: &mut ([Register; C], Register),
+            sums: &mut ([Register; C], Register, Register),
         ) {
-            let (mut lanes, mut bits) = *sums;
+            let (mut lanes, mut own, mut bits) = *sums;
             let n = newer.len();
             let older = &older[..n];
             let mut columns = *columns;
@@ -242,8 +260,11 @@ macro_rules! exact_kernels {
                     bits = add_bits(bits, b);
                     lanes[c] = add_products(lanes[c], a, b);
                 })*
+                if OWN {
+                    own = add_products(own, a, a);
+                }
             }
-            *sums = (lanes, bits);
+            *sums = (lanes, own, bits);
         }
     };
 }
