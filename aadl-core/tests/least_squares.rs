@@ -218,16 +218,18 @@ fn the_factorization_is_that_of_the_scaled_matrix() {
         for (k, p) in pivots.iter().enumerate() {
             order.swap(k, usize::from(*p));
         }
-        let l = |r: usize, c: usize| elements[c * n + r];
+        // L has a unit diagonal, in whose place the reciprocals of D stand.
+        let l = |r: usize, c: usize| if r == c { 1.0 } else { elements[c * n + r] };
+        let d = |k: usize| 1.0 / elements[k * n + k];
         for r in 0..n {
             for c in 0..=r {
                 let (i, j) = (order[r].max(order[c]), order[r].min(order[c]));
-                let product: f64 = (0..=c).map(|k| l(r, k) * l(c, k)).sum();
+                let product: f64 = (0..=c).map(|k| l(r, k) * d(k) * l(c, k)).sum();
                 let wanted = original[j * n + i] * scale[i] * scale[j];
                 assert!((product - wanted).abs() < 1e-14, "n {n}");
             }
             // Pivots descend.
-            assert!(r == 0 || l(r, r) <= l(r - 1, r - 1) * (1.0 + 1e-12));
+            assert!(r == 0 || d(r) <= d(r - 1) * (1.0 + 1e-12));
         }
     }
 }

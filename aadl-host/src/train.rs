@@ -494,8 +494,8 @@ mod tests {
         let limit = 0.1 * descent.points.last().unwrap().loss;
         // From some seeds there is another minimum, for L-BFGS alone from more.
         let good = |seed: &u64| learn(&method, *seed).unwrap().points.last().unwrap().loss < limit;
-        let count = (0..20).filter(good).count();
-        assert!(count >= 14, "{count}");
+        let count = (0..100).filter(good).count();
+        assert!(count >= 65, "{count}");
         let found = learn(&method, 1).unwrap();
         let last = found.points.last().unwrap();
         assert_eq!((last.cost, last.gradients, last.losses), (60.0, 60, 0));

@@ -1,9 +1,10 @@
-//! Pivoted, equilibrated Cholesky factorization of a positive semidefinite matrix.
+//! Pivoted, equilibrated Cholesky factorization of a positive semidefinite matrix, in the form without
+//! square roots, `L D L'`.
 //!
 //! Solves `(A + Lambda) x = b`, `A = F'F` the Gram matrix of some columns `F`, `Lambda` the
 //! Tikhonov term, that is `min ||F x - c||^2 + x' Lambda x` with `b = F'c`. Diagonal pivoting after
-//! Higham, *Accuracy and Stability of Numerical Algorithms* (2nd ed. 2002), section 10.3, with
-//! these deviations:
+//! Higham, *Accuracy and Stability of Numerical Algorithms* (2nd ed. 2002), section 10.3, `D` apart from
+//! `L` (section 10.1), with these deviations:
 //!
 //! 1. The matrix is first scaled to a unit diagonal, `a_ij s_i s_j` with `s_i = a_ii^(-1/2)`, so
 //!    that neither pivots nor tolerances depend on the units of a column.
@@ -11,8 +12,9 @@
 //!    left are combinations of those taken, to that tolerance. They are *dropped*, which means that
 //!    their unknowns are 0; the others solve the problem without them.
 //!
-//! Cost: `n^3 / 6` multiplications, `n` divisions and `2 n` square roots; memory: in place, and
-//! `n` scalars and `n` indices of the caller's.
+//! Cost: `n^3 / 6` multiplications, `2 n` divisions and `n` square roots, and to solve `n^2`
+//! multiplications and no division, the reciprocals of `D` being kept; memory: in place, and `n` scalars
+//! and `n` indices of the caller's.
 
 use crate::error::{Error, check_at_least};
 use crate::least_squares::Regularization;
@@ -160,13 +162,15 @@ impl<'a, T: Real> Cholesky<'a, T> {
         for (k, chosen) in pivots.iter_mut().enumerate() {
             let (p, largest) = a.largest(k, n);
             *chosen = p as u16;
-            if !(largest > drop_tolerance) {
+            // Of what is smaller than any normal number the reciprocal is infinite.
+            let reciprocal = T::ONE / largest;
+            if !(largest > drop_tolerance && reciprocal.is_finite()) {
                 break;
             }
             if p != k {
                 a.swap(k, p, n);
             }
-            eliminate(&mut a, k, n);
+            eliminate(&mut a, k, n, reciprocal);
             rank += 1;
         }
         let Lower { elements, stride } = a;
@@ -195,13 +199,14 @@ impl<'a, T: Real> Cholesky<'a, T> {
         }
         let (taken, dropped) = b.split_at_mut(self.rank.min(b.len()));
         dropped.fill(T::ZERO);
-        // L z = b by columns, then L' x = z by rows; of each element, the products' indices ascend.
+        // L y = b and D z = y by columns, then L' x = z by rows; of each element, the products' indices
+        // ascend.
         let mut rest = &mut *taken;
         let mut columns = self.elements;
         while let Some((z, below)) = core::mem::take(&mut rest).split_first_mut() {
-            let Some((diagonal, column)) = columns.split_first() else { break };
-            *z = *z / *diagonal;
+            let Some((reciprocal, column)) = columns.split_first() else { break };
             subtract(below, column.get(..below.len()).unwrap_or_default(), *z);
+            *z *= *reciprocal;
             columns = columns.get(self.stride.saturating_add(1)..).unwrap_or_default();
             rest = below;
         }
@@ -211,7 +216,6 @@ impl<'a, T: Real> Cholesky<'a, T> {
                 for (r, x) in (c + 1..).zip(after.iter()) {
                     *z -= at(r, c) * *x;
                 }
-                *z = *z / at(c, c);
             }
         }
         for (k, p) in swaps().rev() {
@@ -253,25 +257,24 @@ fn equilibrate<T: Real>(
     Ok(())
 }
 
-/// Takes column `k` as the pivot column and subtracts its outer product from what remains.
-fn eliminate<T: Real>(a: &mut Lower<'_, T>, k: usize, n: usize) {
+/// Takes column `k`, whose diagonal element has this reciprocal, as the pivot column and subtracts its
+/// outer product from what remains. The reciprocal stays in place of the element.
+fn eliminate<T: Real>(a: &mut Lower<'_, T>, k: usize, n: usize, reciprocal: T) {
     let stride = a.stride;
     let from_diagonal = a.elements.get_mut(k * stride + k..).unwrap_or_default();
     let (pivot, rest) = from_diagonal.split_at_mut_checked(n - k).unwrap_or_default();
-    let Some((diagonal, below)) = pivot.split_first_mut() else { return };
-    *diagonal = sqrt(*diagonal);
-    let reciprocal = T::ONE / *diagonal;
-    for element in &mut *below {
-        *element *= reciprocal;
-    }
+    let Some((diagonal, mut below)) = pivot.split_first_mut() else { return };
+    *diagonal = reciprocal;
     // From the diagonal element of the next column on; behind the last there may be nothing.
     let mut rest = rest.get_mut(stride - (n - k - 1)..).unwrap_or_default();
-    let mut below = &*below;
-    while let Some((factor, next)) = below.split_first() {
+    while let Some(first) = below.first() {
+        let factor = *first * reciprocal;
         let Some(column) = rest.get_mut(..below.len()) else { return };
-        subtract(column, below, *factor);
-        below = next;
+        subtract(column, below, factor);
         rest = rest.get_mut(stride + 1..).unwrap_or_default();
+        let Some((first, next)) = below.split_first_mut() else { return };
+        *first = factor;
+        below = next;
     }
 }
 
