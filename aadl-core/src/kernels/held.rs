@@ -169,9 +169,16 @@ impl<T: Real> Stripe<'_, T> {
         }
         for (term, factors) in self.terms.chunks_exact(self.width).zip(factors) {
             let (Some(term), Some(factors)) = (self.part::<C>(term), factors) else { break };
-            for (sums, factor) in sums.iter_mut().zip(factors) {
-                for (sum, x) in sums.iter_mut().zip(term) {
-                    *sum += factor * *x;
+            // Written out: a loop over results would be kept, or vectorised across them, and the sums in
+            // memory.
+            if let ([p, q, r, s], [a, b, c, d]) = (sums.as_mut_slice(), factors.as_slice()) {
+                add(p, *a, term);
+                add(q, *b, term);
+                add(r, *c, term);
+                add(s, *d, term);
+            } else {
+                for (sums, factor) in sums.iter_mut().zip(factors) {
+                    add(sums, factor, term);
                 }
             }
         }
@@ -186,5 +193,13 @@ impl<T: Real> Stripe<'_, T> {
     #[inline(always)]
     fn part<'r, const C: usize>(&self, row: &'r [T]) -> Option<&'r [T; C]> {
         row.get(self.first..)?.first_chunk()
+    }
+}
+
+/// `sums += factor * x`.
+#[inline(always)]
+pub(super) fn add<T: Real, const N: usize>(sums: &mut [T; N], factor: T, x: &[T; N]) {
+    for (sum, x) in sums.iter_mut().zip(x) {
+        *sum += factor * *x;
     }
 }

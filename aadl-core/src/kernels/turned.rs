@@ -14,6 +14,7 @@
 
 use super::Kernels;
 use super::dense::{ROWS, rows};
+use super::held::add;
 use crate::real::Real;
 
 /// Samples of a tile.
@@ -122,28 +123,32 @@ fn tile<T: Real, const O: usize>(
     panel: &[Abreast<T>],
     mut sums: [Abreast<T>; O],
 ) -> [Abreast<T>; O] {
-    match weights.as_chunks::<ROWS>().0 {
-        [first, last] => {
-            for (x, ([a, b, c, d], [e, f, g, h])) in
-                panel.iter().zip(columns(*first).zip(columns(*last)))
-            {
-                for (sums, w) in sums.iter_mut().zip([a, b, c, d, e, f, g, h]) {
-                    add(sums, w, x);
-                }
-            }
+    // Written out: a loop over outputs would be kept, or vectorised across them, and the sums in memory.
+    if let ([a, b, c, d, e, f, g, h], [p, q, r, s, t, u, v, w]) =
+        (weights.as_slice(), sums.as_mut_slice())
+    {
+        let weights = columns([a, b, c, d]).zip(columns([e, f, g, h]));
+        for (x, ([a, b, c, d], [e, f, g, h])) in panel.iter().zip(weights) {
+            add(p, a, x);
+            add(q, b, x);
+            add(r, c, x);
+            add(s, d, x);
+            add(t, e, x);
+            add(u, f, x);
+            add(v, g, x);
+            add(w, h, x);
         }
-        [all] => {
-            for (x, w) in panel.iter().zip(columns(*all)) {
-                for (sums, w) in sums.iter_mut().zip(w) {
-                    add(sums, w, x);
-                }
-            }
+    } else if let ([a, b, c, d], [p, q, r, s]) = (weights.as_slice(), sums.as_mut_slice()) {
+        for (x, [a, b, c, d]) in panel.iter().zip(columns([a, b, c, d])) {
+            add(p, a, x);
+            add(q, b, x);
+            add(r, c, x);
+            add(s, d, x);
         }
-        _ => {
-            for (sums, w) in sums.iter_mut().zip(weights) {
-                for (x, w) in panel.iter().zip(w) {
-                    add(sums, *w, x);
-                }
+    } else {
+        for (sums, w) in sums.iter_mut().zip(weights) {
+            for (x, w) in panel.iter().zip(w) {
+                add(sums, *w, x);
             }
         }
     }
@@ -154,13 +159,6 @@ fn tile<T: Real, const O: usize>(
 #[inline(always)]
 fn columns<T: Real>([a, b, c, d]: [&[T]; ROWS]) -> impl Iterator<Item = [T; ROWS]> {
     a.iter().zip(b).zip(c).zip(d).map(|(((a, b), c), d)| [*a, *b, *c, *d])
-}
-
-#[inline(always)]
-fn add<T: Real>(sums: &mut Abreast<T>, w: T, x: &Abreast<T>) {
-    for (sum, x) in sums.iter_mut().zip(x) {
-        *sum += w * *x;
-    }
 }
 
 /// Stores sums as columns of `y` (rows of `outputs`), from `first` on.
