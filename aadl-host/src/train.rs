@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use aadl_core::anderson::{Config, Stats};
 use aadl_core::average::Ema;
 use aadl_core::multisecant;
-use aadl_core::nn::{Init, Loss, Network, Targets};
+use aadl_core::nn::{Init, Loss, Network, TILE, Targets};
 use aadl_core::optim::{Accelerated, Optimizer};
 use aadl_core::random::Random;
 use aadl_core::{Error, Real};
@@ -140,7 +140,7 @@ pub fn train(
         return Err(Error::Config { field: "batch", requires: "all samples, with Multisecant" });
     }
     let mut batches = Batches::new(set, batch);
-    let (mut grad, mut scratch) = (vec![0.0; n], vec![0.0; network.scratch(64)]);
+    let (mut grad, mut scratch) = (vec![0.0; n], vec![0.0; network.scratch(TILE)]);
     let mut spare = scratch.clone();
     let mut average = Ema::new(vec![0.0f32; n]);
 

@@ -377,20 +377,25 @@ fn layers_that_do_not_fit_give_the_portable_bits() {
 /// Layers of more inputs than a panel has, and of more outputs than a block.
 #[test]
 fn large_layers_give_the_portable_bits() {
-    fn forward<K: Kernels>(seed: u64, [inputs, outputs, samples]: [usize; 3]) -> Vec<f32> {
+    fn forward<K: Kernels, T: Real>(seed: u64, shape: [usize; 3]) -> Vec<T> {
+        let [inputs, outputs, samples] = shape;
         let mut random = Random::new(seed);
-        let mut draw = |n| slice::<f32>(&mut random, Kind::Ordinary, n);
+        let mut draw = |n| slice::<T>(&mut random, Kind::Ordinary, n);
         let (weights, bias, x) = (draw(inputs * outputs), draw(outputs), draw(inputs * samples));
-        let mut y = vec![f32::NAN; outputs * samples];
+        let mut y = vec![T::ZERO; outputs * samples];
         K::dense_forward(&weights, &bias, &x, &mut y);
         y
     }
-    let shapes = [[64, 75, 16], [65, 75, 9], [256, 299, 15], [257, 128, 33], [700, 261, 20]];
-    for (seed, shape) in (0..).zip(shapes) {
-        let expected = forward::<Portable>(seed, shape);
-        assert_eq!(forward::<Fastest>(seed, shape), expected, "{shape:?}");
+    fn check<T: Real>(seed: u64, shape: [usize; 3]) {
+        let expected = forward::<Portable, T>(seed, shape);
+        assert_eq!(forward::<Fastest, T>(seed, shape), expected, "{shape:?}");
         #[cfg(target_arch = "x86_64")]
-        assert_eq!(forward::<aadl_host::simd::Avx2>(seed, shape), expected, "{shape:?}");
+        assert_eq!(forward::<aadl_host::simd::Avx2, T>(seed, shape), expected, "{shape:?}");
+    }
+    let shapes = [[64, 75, 16], [65, 77, 9], [256, 299, 15], [257, 128, 33], [700, 261, 20]];
+    for (seed, shape) in (0..).zip(shapes) {
+        check::<f32>(seed, shape);
+        check::<f64>(seed, shape);
     }
 }
 

@@ -150,7 +150,7 @@ fn any_order<T: Real, const N: usize>(a: &[T], b: &[T]) -> T {
         }
     }
     let rest = rest_a.iter().zip(rest_b).fold(T::ZERO, |sum, (a, b)| sum + *a * *b);
-    // Four abreast at the end, too.
+    // Four abreast: one after the other, the lanes' sums would wait for each other.
     let [p, q, r, s] = sums.into_iter().enumerate().fold([T::ZERO; 4], |mut four, (i, x)| {
         four[i % 4] += x;
         four

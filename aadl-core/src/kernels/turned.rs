@@ -1,12 +1,12 @@
 //! The forward product of a dense layer for large registers: samples side by side.
 //!
 //! `y[s][o] = b[o] + sum_i W[o][i] x[s][i]`, as in `dense`: one accumulator a result, from `b[o]`, `i`
-//! ascending. The samples of a batch lie far apart; here `x` is turned, [`PANEL`] inputs of
-//! [`SAMPLES`] samples at a time, into a panel on the stack in which they are neighbours. A tile of
+//! ascending. The samples of a batch lie far apart; here `x` is turned, [`LARGE`] inputs of
+//! [`SAMPLES`] samples at most at a time, into a panel on the stack in which they are neighbours. A tile of
 //! outputs by all samples then has its sums in registers and takes, an input, one row of the panel and
 //! a weight for each output. Between panels, the sums of a block of outputs are kept on the stack.
 //!
-//! Turning costs a move per input and sample, once for [`LARGE`] outputs or, with few inputs, for all,
+//! Turning costs a move per input and sample, once for a block of outputs or, with few inputs, for all,
 //! and one per output and sample to turn sums back: some 4 % of the time of 784 inputs and 128 outputs,
 //! a third of that of 64 and 32. It is left to functions of their own, compiled for the target's
 //! baseline: those turn squares in registers, where compilers would make scatters for AVX-512, ten times
@@ -26,7 +26,8 @@ pub(super) const fn fits_registers<T>(bytes: usize) -> bool {
     SAMPLES * size_of::<T>() <= 2 * bytes
 }
 
-/// The most inputs of a panel, which is 16 KiB of float32 then and stays in a cache.
+/// The most inputs of a panel, which is 16 KiB of float32 then and stays in a cache. A block has half as many
+/// outputs.
 const LARGE: usize = 256;
 /// Of a small layer, so that little has to be set to zero.
 const SMALL: usize = 64;
@@ -60,8 +61,8 @@ struct Layer<'a, T> {
 }
 
 impl<T: Real> Layer<'_, T> {
-    /// In tiles of as many outputs as keep the adders busy: of 64 bytes a register takes all samples, and
-    /// four sums would be waited for.
+    /// In tiles of as many outputs as keep the adders busy: a register of 64 bytes holds all samples of
+    /// float32, and additions to four such sums only would wait for each other.
     #[inline(always)]
     fn by_tiles<K: Kernels + ?Sized, const P: usize, const B: usize>(&self, x: &[T], y: &mut [T]) {
         if K::REGISTER >= 64 {
@@ -111,8 +112,14 @@ fn add_products<T: Real, const O: usize>(
         *to = tile(w.map(|w| w.get(start..).unwrap_or_default()), panel, *to);
         return;
     }
-    for (w, to) in weights.chunks(inputs).zip(sums) {
-        [*to] = tile([w.get(start..).unwrap_or_default()], panel, [*to]);
+    for (weights, sums) in weights.chunks(inputs * ROWS).zip(sums.chunks_mut(ROWS)) {
+        if let (Some(w), Some(to)) = (rows::<T, ROWS>(weights, inputs), sums.first_chunk_mut()) {
+            *to = tile(w.map(|w| w.get(start..).unwrap_or_default()), panel, *to);
+            continue;
+        }
+        for (w, to) in weights.chunks(inputs).zip(sums) {
+            [*to] = tile([w.get(start..).unwrap_or_default()], panel, [*to]);
+        }
     }
 }
 
@@ -124,7 +131,7 @@ fn tile<T: Real, const O: usize>(
     mut sums: [Abreast<T>; O],
 ) -> [Abreast<T>; O] {
     // Written out: a loop over outputs would be kept, or vectorised across them, and the sums in memory.
-    if let ([a, b, c, d, e, f, g, h], [p, q, r, s, t, u, v, w]) =
+    if let ([a, b, c, d, e, f, g, h], [p, q, r, s, t, u, v, z]) =
         (weights.as_slice(), sums.as_mut_slice())
     {
         let weights = columns([a, b, c, d]).zip(columns([e, f, g, h]));
@@ -136,7 +143,7 @@ fn tile<T: Real, const O: usize>(
             add(t, e, x);
             add(u, f, x);
             add(v, g, x);
-            add(w, h, x);
+            add(z, h, x);
         }
     } else if let ([a, b, c, d], [p, q, r, s]) = (weights.as_slice(), sums.as_mut_slice()) {
         for (x, [a, b, c, d]) in panel.iter().zip(columns([a, b, c, d])) {

@@ -8,13 +8,13 @@
 //!
 //! 1. The matrix is first scaled to a unit diagonal, `a_ij s_i s_j` with `s_i = a_ii^(-1/2)`, so
 //!    that neither pivots nor tolerances depend on the units of a column.
-//! 2. The factorization stops at the first pivot that is at most the drop tolerance: the columns
-//!    left are combinations of those taken, to that tolerance. They are *dropped*, which means that
-//!    their unknowns are 0; the others solve the problem without them.
+//! 2. The factorization stops at the first pivot that is at most the drop tolerance, or whose reciprocal is
+//!    infinite: the columns left are combinations of those taken, to that tolerance. They are *dropped*,
+//!    which means that their unknowns are 0; the others solve the problem without them.
+//! 3. The diagonal keeps the reciprocals of `D`, so that a solution divides nothing.
 //!
 //! Cost: `n^3 / 6` multiplications, `2 n` divisions and `n` square roots, and to solve `n^2`
-//! multiplications and no division, the reciprocals of `D` being kept; memory: in place, and `n` scalars
-//! and `n` indices of the caller's.
+//! multiplications; memory: in place, and `n` scalars and `n` indices of the caller's.
 
 use crate::error::{Error, check_at_least};
 use crate::least_squares::Regularization;
@@ -162,7 +162,7 @@ impl<'a, T: Real> Cholesky<'a, T> {
         for (k, chosen) in pivots.iter_mut().enumerate() {
             let (p, largest) = a.largest(k, n);
             *chosen = p as u16;
-            // Of what is smaller than any normal number the reciprocal is infinite.
+            // Of the smallest subnormal numbers the reciprocal is infinite.
             let reciprocal = T::ONE / largest;
             if !(largest > drop_tolerance && reciprocal.is_finite()) {
                 break;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use aadl_core::anderson::{Anderson, Config};
 use aadl_core::multisecant::{self, Multisecant};
-use aadl_core::nn::{Activation, Layer, Loss, Network};
+use aadl_core::nn::{Activation, Layer, Loss, Network, TILE};
 use aadl_core::optim::{AdamConfig, SgdConfig};
 use aadl_host::data::{DataError, Dataset, Scaling, Split};
 use aadl_host::optim::Base;
@@ -291,7 +291,7 @@ fn tabulate(entries: &[Entry], runs: &[Vec<Run>], test: &Dataset) -> Table {
 
 fn accuracy(run: &Run, test: &Dataset) -> Option<f64> {
     let aadl_host::data::Labels::Classes { classes, .. } = &test.labels else { return None };
-    let mut scratch = vec![0.0; NET.scratch(64)];
+    let mut scratch = vec![0.0; NET.scratch(TILE)];
     let correct = NET.count_correct(&run.params, &test.inputs, classes, &mut scratch).ok()?;
     Some(correct as f64 / test.len() as f64)
 }

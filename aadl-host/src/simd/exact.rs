@@ -173,20 +173,17 @@ macro_rules! exact_kernels {
             range: Range<usize>,
             sums: &mut [i128],
         ) -> bool {
-            if let Some((last, others)) = columns.split_last()
-                && exact::same(last, &newest)
-            {
-                match others.len() {
-                    $($count => return others
-                        .first_chunk::<$count>()
-                        .is_some_and(|others| abreast::<$count, true>(newest, others, range, sums)),)*
-                    _ => {}
-                }
-            }
-            match columns.len() {
-                $($count => columns
-                    .first_chunk::<$count>()
-                    .is_some_and(|columns| abreast::<$count, false>(newest, columns, range, sums)),)*
+            let own = columns.last().is_some_and(|last| exact::same(last, &newest));
+            let others = &columns[..columns.len() - usize::from(own)];
+            match others.len() {
+                0 => own && abreast::<0, true>(newest, &[], range, sums),
+                $($count => others.first_chunk::<$count>().is_some_and(|others| {
+                    if own {
+                        abreast::<$count, true>(newest, others, range, sums)
+                    } else {
+                        abreast::<$count, false>(newest, others, range, sums)
+                    }
+                }),)*
                 _ => false,
             }
         }

@@ -5,7 +5,8 @@ use aadl_core::Real;
 use aadl_core::kernels::Kernels;
 use rayon::prelude::*;
 
-/// Samples and outputs come to a thread in multiples of these: of fewer, a tile takes about as long.
+/// Samples and outputs come to a thread in multiples of these: of fewer, a tile takes about as long, where
+/// registers are large; elsewhere half as many samples are a tile.
 const SAMPLES: usize = 16;
 const OUTPUTS: usize = 4;
 
