@@ -68,6 +68,11 @@ impl Ring {
         slot < MAX_DEPTH && self.chained >> slot & 1 == 1
     }
 
+    /// How many residuals there are.
+    pub const fn count_residuals(&self) -> usize {
+        self.chained.count_ones() as usize
+    }
+
     /// Takes the next slot, pushing out the oldest iterate where all are in use, and returns it.
     /// `continues`: the new iterate is the map's value at the newest.
     pub fn push(&mut self, depth: usize, continues: bool) -> usize {

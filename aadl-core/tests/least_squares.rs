@@ -316,68 +316,75 @@ fn normal_equations_of_differences_are_those_of_the_columns() {
     let mut random = Random::new(16);
     for trial in 0..100 {
         let depth = 3 + random.below(8);
-        let residuals: Columns = (0..depth)
+        let mut residuals: Columns = (0..depth)
             .map(|_| (0..7).map(|_| f64::from(integer(&mut random, 50))).collect())
             .collect();
         let mut elements = vec![f64::NAN; depth * depth];
         let mut gram = GramMatrix::new(&mut elements, depth);
         for i in 0..depth {
-            for j in 0..=i {
-                // Either order of the indices is the same place.
-                let (r, c) = if random.below(2) == 0 { (i, j) } else { (j, i) };
-                gram.set(r, c, dot(&residuals[i], &residuals[j]));
+            assert_eq!(gram.row_mut(i).len(), i + 1);
+            for (j, place) in gram.row_mut(i).iter_mut().enumerate() {
+                *place = dot(&residuals[i], &residuals[j]);
             }
         }
-        // Some of the slots, in any order.
-        let mut window: Vec<u8> = (0..depth as u8).collect();
-        for i in (1..depth).rev() {
-            window.swap(i, random.below(i + 1));
-        }
-        window.truncate(2 + random.below(depth - 1));
+        // The window is full at first; then the oldest goes, and a newer one may come.
+        for round in 0..3 * depth {
+            let m = residuals.len() - 1;
+            let df: Columns = residuals
+                .windows(2)
+                .map(|f| f[1].iter().zip(&f[0]).map(|(newer, older)| newer - older).collect())
+                .collect();
+            let mut rhs = vec![f64::NAN; depth];
+            let system = gram.difference_system(m + 1, &mut rhs).to_vec();
+            for (c, column) in df.iter().enumerate() {
+                assert_eq!(rhs[c], dot(column, &residuals[m]), "trial {trial}, round {round}");
+                for (r, row) in df.iter().enumerate().skip(c) {
+                    assert_eq!(system[c * depth + r], dot(column, row), "trial {trial}");
+                }
+            }
+            assert!(rhs[m..].iter().all(|rhs| rhs.is_nan()), "no more than there are");
+            for i in 0..=m {
+                for j in 0..=m {
+                    assert_eq!(gram.at(i, j), dot(&residuals[i], &residuals[j]), "G itself stays");
+                }
+            }
+            let a: Vec<f64> = (0..=m).map(|_| f64::from(integer(&mut random, 9))).collect();
+            let mut mixed = vec![0.0; 7];
+            for (f, a) in residuals.iter().zip(&a) {
+                mixed.iter_mut().zip(f).for_each(|(mixed, f)| *mixed += a * f);
+            }
+            assert_eq!(gram.norm2(&a), dot(&mixed, &mixed));
 
-        let f: Vec<_> = window.iter().map(|slot| &residuals[usize::from(*slot)]).collect();
-        let df: Columns = f
-            .windows(2)
-            .map(|f| f[1].iter().zip(f[0]).map(|(newer, older)| newer - older).collect())
-            .collect();
-        let mut rhs = vec![f64::NAN; depth];
-        let system = gram.difference_system(&window, &mut rhs).to_vec();
-        for (c, column) in df.iter().enumerate() {
-            assert_eq!(rhs[c], dot(column, f[f.len() - 1]), "trial {trial}");
-            for (r, row) in df.iter().enumerate().skip(c) {
-                assert_eq!(system[c * depth + r], dot(column, row), "trial {trial}");
+            gram.forget_oldest();
+            residuals.remove(0);
+            if residuals.is_empty() || random.below(3) > 0 {
+                residuals.push((0..7).map(|_| f64::from(integer(&mut random, 50))).collect());
+                let m = residuals.len() - 1;
+                for (j, place) in gram.row_mut(m).iter_mut().enumerate() {
+                    *place = dot(&residuals[m], &residuals[j]);
+                }
             }
         }
-        for i in 0..depth {
-            for j in 0..depth {
-                assert_eq!(gram.at(i, j), dot(&residuals[i], &residuals[j]), "G itself stays");
-            }
-        }
-        let a: Vec<f64> = window.iter().map(|_| f64::from(integer(&mut random, 9))).collect();
-        let mut mixed = vec![0.0; 7];
-        for (f, a) in f.iter().zip(&a) {
-            mixed.iter_mut().zip(*f).for_each(|(m, f)| *m += a * f);
-        }
-        let mut sums = vec![f64::NAN; window.len()];
-        assert_eq!(gram.norm2(&window, &a, &mut sums), dot(&mixed, &mixed));
-        assert!(gram.norm2(&window, &a, &mut sums[1..]).is_nan());
-        let one = gram.at(window[0].into(), window[0].into());
-        assert_eq!(gram.norm2(&window[..1], &[1.0, 1.0], &mut [0.0, 9.0]), one);
     }
 }
 
 #[test]
-fn places_outside_a_gram_matrix_are_zero() {
+fn places_outside_a_gram_matrix_are_zero_or_none() {
     let mut elements = [1.0; 9];
     let mut gram = GramMatrix::new(&mut elements, 3);
-    gram.set(5, 0, 2.0);
-    assert_eq!(gram.at(5, 0), 0.0);
-    gram.set(usize::MAX, 7, 2.0);
-    assert_eq!(gram.at(7, usize::MAX), 0.0);
-    assert_eq!(elements, [1.0; 9]);
+    assert!(gram.row_mut(5).is_empty() && gram.row_mut(usize::MAX).is_empty());
+    assert_eq!((gram.at(5, 0), gram.at(7, usize::MAX)), (0.0, 0.0));
+    // As far as the matrix goes.
+    assert_eq!(gram.norm2(&[1.0; 5]), 9.0);
+    assert_eq!(gram.difference_system(9, &mut [0.0; 9]).len(), 8);
     let mut huge = GramMatrix::new(&mut elements, usize::MAX);
+    huge.forget_oldest();
     assert_eq!(huge.at(3, 2), 0.0);
-    assert_eq!(huge.difference_system(&[0, 1, 2, 3], &mut [0.0; 3]).len(), 8);
+    assert_eq!(huge.difference_system(4, &mut [0.0; 3]).len(), 8);
+    let mut none = GramMatrix::new(&mut [], 0);
+    none.forget_oldest();
+    assert_eq!(none.difference_system(usize::MAX, &mut [0.0; 3]).len(), 0);
+    assert_eq!(none.norm2(&[1.0]), 0.0);
 }
 
 #[test]

@@ -184,9 +184,11 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
 
     /// Norm of the newest residual, where the newest iterate has one.
     pub fn residual_norm(&self) -> Option<f64> {
-        let newest = self.state.ring.slot(self.depth, 0)?;
-        let norm2 = self.memory.gram.get(newest * self.depth + newest)?;
-        self.state.ring.is_residual(newest).then(|| crate::math::sqrt(*norm2))
+        let ring = &self.state.ring;
+        let newest = ring.slot(self.depth, 0).filter(|slot| ring.is_residual(*slot));
+        // The window's last: the diagonal's elements are `depth + 1` apart.
+        let place = ring.count_residuals().checked_sub(1)? * (self.depth + 1);
+        newest.and_then(|_| self.memory.gram.get(place)).map(|norm2| crate::math::sqrt(*norm2))
     }
 
     /// One step, after the map was applied to `x` (`n` numbers): stores it, and where an
@@ -362,36 +364,32 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             self.state.ring.forget_residuals();
             self.state.span = self.state.since_store;
         }
-        let slot = self.state.ring.push(self.depth, true);
-        self.store(slot, x);
+        let slot = self.store(x, true);
         if let Some(place) = self.memory.exponents.get_mut(slot) {
             *place = exponent as i16;
         }
         let mut window = self.state.ring.residuals(self.depth);
-        if let Some(norm2) = norm2 {
-            self.gram().set(slot, slot, norm2);
+        let (n, depth, stride) = (self.n, self.depth, self.stride);
+        let Memory { iterates, gram: matrix, exponents, .. } = &mut self.memory;
+        let mut matrix = GramMatrix::new(matrix, depth);
+        let row = matrix.row_mut(window.len().saturating_sub(1));
+        if let (Some(norm2), Some(square)) = (norm2, row.last_mut()) {
+            *square = norm2;
             window.pop();
         }
-        let (n, depth, stride) = (self.n, self.depth, self.stride);
-        let Memory { iterates, gram: matrix, work, exponents, .. } = &mut self.memory;
         let residual = |slot: usize| {
             let iterate = |slot| column(iterates, stride, n, slot);
             let difference =
                 Difference { newer: iterate(slot), older: iterate(preceding(slot, depth)) };
             (difference, exponents.get(slot).copied().unwrap_or(0).into())
         };
-        for group in window.chunks(TOGETHER) {
+        for (group, dots) in window.chunks(TOGETHER).zip(row.chunks_mut(TOGETHER)) {
             let mut columns = heapless::Vec::<_, TOGETHER>::new();
             for other in group {
                 let _ = columns.push(residual(usize::from(*other)));
             }
-            // Scratch until the next solve, which is not on the stack; the first half keeps weights.
-            let (_, scratch) = halves(work, depth);
-            let dots = scratch.get_mut(..group.len()).unwrap_or_default();
+            let dots = dots.get_mut(..group.len()).unwrap_or_default();
             K::gram_row(gram, residual(slot), &columns, dots);
-            for (other, dot) in group.iter().zip(dots) {
-                GramMatrix::new(matrix, depth).set(slot, usize::from(*other), *dot);
-            }
         }
     }
 
@@ -401,8 +399,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     }
 
     fn begin_chain(&mut self, x: &[T]) {
-        let slot = self.state.ring.push(self.depth, false);
-        self.store(slot, x);
+        self.store(x, false);
         self.state.interrupted = false;
     }
 
@@ -443,10 +440,10 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         };
         self.state.due = false;
         let window = self.state.ring.residuals(self.depth);
-        let Some(newest) = window.last().filter(|_| window.len() >= 2) else {
+        if window.len() < 2 {
             return Step::Stored;
-        };
-        let before = self.gram().at(usize::from(*newest), usize::from(*newest));
+        }
+        let before = self.gram().at(window.len() - 1, window.len() - 1);
         if before.magnitude_bits() == 0 {
             return self.state.stats.reject(Reason::ZeroResidual);
         }
@@ -502,11 +499,11 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     /// error, squared; none where the newest chain is too short.
     fn prediction_error(&mut self) -> Option<f64> {
         let ring = self.state.ring;
-        let mut slots = [0; gate::ITERATES - 1];
-        for (age, place) in slots.iter_mut().enumerate() {
-            *place = ring.slot(self.depth, age).filter(|slot| ring.is_residual(*slot))?;
+        for age in 0..gate::RESIDUALS {
+            ring.slot(self.depth, age).filter(|slot| ring.is_residual(*slot))?;
         }
-        Some(gate::prediction_error(&self.gram(), slots))
+        let oldest = ring.count_residuals().checked_sub(gate::RESIDUALS)?;
+        Some(gate::prediction_error(&self.gram(), oldest))
     }
 
     /// Solves for the weights of the iterates, which it leaves in the first half of `work`.
@@ -520,7 +517,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     ) -> Result<(usize, f64), Reason> {
         let columns = window.len() - 1;
         let used = match config.solver {
-            Solver::Cholesky => self.solve_gram(config, window),
+            Solver::Cholesky => self.solve_gram(config, window.len()),
             Solver::Qr => self.solve_qr(config, window),
         }
         .ok_or(Reason::NonFinitePoint)?;
@@ -535,7 +532,7 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
             bump(&mut self.state.stats.capped, 1);
         }
         mixing::residual_weights(a);
-        let after = mixing::larger(0.0, gram.norm2(window, a, weights));
+        let after = mixing::larger(0.0, gram.norm2(a));
         mixing::iterate_weights(window, a, config.relaxation, self.depth, weights);
         for (weight, place) in weights.iter().zip(gamma) {
             *place = *weight;
@@ -543,11 +540,11 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         Ok((used, crate::math::sqrt(after / before)))
     }
 
-    fn solve_gram(&mut self, config: &Config, window: &Slots) -> Option<usize> {
+    fn solve_gram(&mut self, config: &Config, residuals: usize) -> Option<usize> {
         let mut gram = GramMatrix::new(self.memory.gram, self.depth);
         let (gamma, scale) = halves(self.memory.work, self.depth);
         let pivots = &mut *self.memory.pivots;
-        mixing::solve_gram(config, &mut gram, window, self.depth, gamma, scale, pivots)
+        mixing::solve_gram(config, &mut gram, residuals, self.depth, gamma, scale, pivots)
     }
 
     fn solve_qr(&mut self, config: &Config, window: &Slots) -> Option<usize> {
@@ -581,9 +578,17 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
         column(self.memory.iterates, self.stride, self.n, slot)
     }
 
-    fn store(&mut self, slot: usize, x: &[T]) {
+    /// Stores an iterate, which makes a residual with the newest where it `continues` its chain, in place of
+    /// the oldest where the history is full. Returns its slot.
+    fn store(&mut self, x: &[T], continues: bool) -> usize {
+        let before = self.state.ring.count_residuals();
+        let slot = self.state.ring.push(self.depth, continues);
+        if self.state.ring.count_residuals() < before + usize::from(continues) {
+            self.gram().forget_oldest();
+        }
         let start = slot * self.stride;
         K::copy(self.memory.iterates.get_mut(start..start + self.n).unwrap_or_default(), x);
+        slot
     }
 }
 

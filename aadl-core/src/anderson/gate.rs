@@ -14,8 +14,10 @@
 use super::{Stats, Step};
 use crate::least_squares::gram::GramMatrix;
 
-/// Iterates that the gate looks at: four residuals of one chain.
-pub(super) const ITERATES: usize = 5;
+/// Residuals of one chain that the gate looks at.
+pub(super) const RESIDUALS: usize = 4;
+/// The iterates that make them.
+pub(super) const ITERATES: usize = RESIDUALS + 1;
 
 /// Ridge relative to the squared norms: residuals that are parallel share the coefficient.
 const RIDGE: f64 = 1e-10;
@@ -93,10 +95,10 @@ impl Shutter {
     }
 }
 
-/// The square of the error of the module's header, of consecutive residuals in the slots
-/// `[f_3, f_2, f_1, f_0]`, the newest first. NaN where one of the oldest two is zero.
-pub(super) fn prediction_error(gram: &GramMatrix<'_>, slots: [usize; ITERATES - 1]) -> f64 {
-    let [newest, f2, f1, f0] = slots;
+/// The square of the error of the module's header, of four consecutive residuals of which `f0`, the place of
+/// the oldest in the matrix, is the first. NaN where one of the oldest two is zero.
+pub(super) fn prediction_error(gram: &GramMatrix<'_>, f0: usize) -> f64 {
+    let (f1, f2, newest) = (f0 + 1, f0 + 2, f0 + 3);
     // In units of the oldest, so that no product of two products over- or underflows.
     let unit = gram.at(f0, f0);
     let dot = |i, j| gram.at(i, j) / unit;

@@ -10,21 +10,20 @@ use crate::least_squares::qr::{self, Columns};
 use crate::math::sqrt;
 use crate::real::Real;
 
-/// `gamma` of the window (slots of residuals, oldest first, at least two), from the Gram matrix.
-/// Returns the columns used; nothing where an inner product is not finite. `gamma`, `scale` and
-/// `pivots` have a place for every slot.
+/// `gamma` of a window of `residuals`, at least two, from their Gram matrix. Returns the columns used;
+/// nothing where an inner product is not finite. `gamma`, `scale` and `pivots` have a place for each.
 pub(super) fn solve_gram(
     config: &Config,
     gram: &mut GramMatrix<'_>,
-    window: &[u8],
+    residuals: usize,
     depth: usize,
     gamma: &mut [f64],
     scale: &mut [f64],
     pivots: &mut [u16],
 ) -> Option<usize> {
-    let m = window.len().saturating_sub(1);
+    let m = residuals.saturating_sub(1);
     let gamma = gamma.get_mut(..m).unwrap_or_default();
-    let system = gram.difference_system(window, gamma);
+    let system = gram.difference_system(residuals, gamma);
     let factor = Cholesky::factor_checked(
         system,
         depth,

@@ -1,6 +1,6 @@
 //! The Gram matrix of a window of residuals and the normal equations of their differences.
 //!
-//! `G_ij = f_i . f_j` over ring slots. With the residuals `f_0 .. f_m` of the window in order of
+//! `G_ij = f_i . f_j`. With the residuals `f_0 .. f_m` of the window in order of
 //! age, oldest first, and `df_j = f_{j+1} - f_j`, the least-squares problem of Anderson
 //! acceleration, `min || f_m - dF gamma ||`, has the normal equations (Walker & Ni, SIAM J. Numer.
 //! Anal. 49, 2011, section 2)
@@ -13,25 +13,28 @@
 //! 0, a column for the solver to drop.
 //!
 //! Memory: `depth * depth` float64. `G` takes the lower triangle, diagonal included, by rows; the
-//! system, one smaller, is built and factored in the triangle above it.
+//! system, one smaller, is built and factored in the triangle above it. Rows are in order of age, too,
+//! and move up by one when the oldest residual goes: a copy of the matrix, which costs less than looking
+//! up where each residual stands.
 
 /// `||df||^2` relative to `||f||^2` of both its residuals below which rounding has eaten it: each of
 /// the three inner products is off by half a unit in the last place at least.
 const CANCELLED: f64 = 2.0 * f64::EPSILON;
 
-/// The Gram matrix of the residuals of a ring, by slot, and the room above its diagonal.
+/// The Gram matrix of the residuals of a window, oldest first, and the room above its diagonal.
 ///
 /// ```
 /// use aadl_core::least_squares::gram::GramMatrix;
-/// // Residuals (2, 0) in slot 1 and (1, 1) in slot 2 of three; their difference is (-1, 1).
+/// // Residuals (2, 0) and (1, 1), of at most three; their difference is (-1, 1).
 /// let mut memory = [0.0; 9];
 /// let mut gram = GramMatrix::new(&mut memory, 3);
-/// for (i, j, dot) in [(1, 1, 4.0), (2, 1, 2.0), (2, 2, 2.0)] {
-///     gram.set(i, j, dot);
-/// }
+/// gram.row_mut(0).copy_from_slice(&[4.0]);
+/// gram.row_mut(1).copy_from_slice(&[2.0, 2.0]);
 /// let mut rhs = [0.0];
-/// let system = gram.difference_system(&[1, 2], &mut rhs);
+/// let system = gram.difference_system(2, &mut rhs);
 /// assert_eq!((system[0], rhs[0]), (2.0, 0.0)); // df.df, df.f
+/// gram.forget_oldest();
+/// assert_eq!(gram.at(0, 0), 2.0);
 /// ```
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -46,97 +49,72 @@ impl<'a> GramMatrix<'a> {
         Self { elements, depth }
     }
 
-    fn index(&self, i: usize, j: usize) -> usize {
+    /// `f_i . f_j`, 0 outside the matrix.
+    pub fn at(&self, i: usize, j: usize) -> f64 {
         // Saturated, it is outside of every slice.
-        i.max(j).saturating_mul(self.depth).saturating_add(i.min(j))
-    }
-
-    fn row(&self, slot: u8) -> Row {
-        Row { slot: slot.into(), start: usize::from(slot).wrapping_mul(self.depth) }
-    }
-
-    /// The element of a row whose other slot is `other`: [`GramMatrix::at`] with less to compute, where
-    /// `depth` is that of the elements.
-    #[inline]
-    fn of(&self, row: Row, other: u8) -> f64 {
-        let other = usize::from(other);
-        let below = other.wrapping_mul(self.depth).wrapping_add(row.slot);
-        let place = if other < row.slot { row.start.wrapping_add(other) } else { below };
+        let place = i.max(j).saturating_mul(self.depth).saturating_add(i.min(j));
         self.elements.get(place).copied().unwrap_or(0.0)
     }
 
-    /// `f_i . f_j` of the residuals in slots `i` and `j`, 0 outside the matrix.
-    pub fn at(&self, i: usize, j: usize) -> f64 {
-        self.elements.get(self.index(i, j)).copied().unwrap_or(0.0)
+    /// The places of the inner products of residual `i` with residuals `0 ..= i`; none outside the matrix.
+    pub fn row_mut(&mut self, i: usize) -> &mut [f64] {
+        let row = self.elements.get_mut(i.saturating_mul(self.depth)..).unwrap_or_default();
+        row.get_mut(..=i).unwrap_or_default()
     }
 
-    /// Stores `f_i . f_j`.
-    pub fn set(&mut self, i: usize, j: usize, dot: f64) {
-        let index = self.index(i, j);
-        if let Some(element) = self.elements.get_mut(index) {
-            *element = dot;
+    /// Drops residual 0: residual `i + 1` becomes residual `i`.
+    pub fn forget_oldest(&mut self) {
+        let next = self.depth.saturating_add(1);
+        if next <= self.elements.len() {
+            self.elements.copy_within(next.., 0);
         }
     }
 
-    /// Builds the normal equations of the residuals in the slots `window`, oldest first: the right
+    /// Builds the normal equations of the first `residuals` residuals: the right
     /// side in `rhs`, the matrix above the diagonal. Returns the matrix by columns (lower
     /// triangle, `depth` elements from one column to the next) and leaves `G` as it was.
-    pub fn difference_system(&mut self, window: &[u8], rhs: &mut [f64]) -> &mut [f64] {
-        let newer = window.get(1..).unwrap_or_default();
-        let last = self.row(newer.last().copied().unwrap_or_default());
-        for ((older, newer), rhs) in window.iter().zip(newer).zip(rhs) {
-            *rhs = self.of(last, *newer) - self.of(last, *older);
-        }
-        // Element (r, c) stands in row c, column r + 1, which is above the diagonal.
-        let mut diagonal = 1usize;
-        for (c, (older_c, newer_c)) in window.iter().zip(newer).enumerate() {
-            let (older_row, newer_row) = (self.row(*older_c), self.row(*newer_c));
-            // What a row has to say to this column, which two elements ask for.
-            let said = |gram: &Self, slot| gram.of(newer_row, slot) - gram.of(older_row, slot);
-            let mut older = said(self, *older_c);
-            let mut place = diagonal;
-            for newer_r in newer.get(c..).unwrap_or_default() {
-                let newer = said(self, *newer_r);
-                if let Some(element) = self.elements.get_mut(place) {
-                    *element = newer - older;
-                }
-                older = newer;
-                place = place.wrapping_add(1);
+    pub fn difference_system(&mut self, residuals: usize, rhs: &mut [f64]) -> &mut [f64] {
+        let last = self.row_mut(residuals.wrapping_sub(1));
+        for (rhs, pair) in rhs.iter_mut().zip(last.windows(2)) {
+            if let [older, newer] = pair {
+                *rhs = *newer - *older;
             }
-            let both = self.of(newer_row, *newer_c) + self.of(older_row, *older_c);
-            if let Some(element) = self.elements.get_mut(diagonal)
-                && *element <= CANCELLED * both
-            {
-                *element = 0.0;
-            }
-            diagonal = diagonal.wrapping_add(self.depth).wrapping_add(1);
         }
+        // No further than the matrix goes.
+        let _ = (0..residuals.saturating_sub(1)).try_for_each(|r| self.difference_row(r));
         self.elements.get_mut(1..).unwrap_or_default()
     }
 
-    /// `|| sum_j a_j f_j ||^2` of the residuals in the slots `window` with the weights `a`. `sums` is
-    /// scratch with a place for each; NaN where there are fewer.
-    pub fn norm2(&self, window: &[u8], a: &[f64], sums: &mut [f64]) -> f64 {
-        for (i, (slot, ai)) in window.iter().zip(a).enumerate() {
-            let row = self.row(*slot);
-            let Some((before, [own, ..])) = sums.split_at_mut_checked(i) else { return f64::NAN };
-            // `sum_j a_j G_ij`, `j` ascending: an element of the triangle counts in two of them.
-            let mut sum = 0.0;
-            for ((j, aj), other) in window.iter().zip(a).zip(before) {
-                let dot = self.of(row, *j);
-                sum += aj * dot;
-                *other += ai * dot;
+    /// Row `r` of the lower triangle of `dF'dF`, if the matrix has room. Its element `c` stands in row `c`,
+    /// column `r + 1`, which is above the diagonal.
+    fn difference_row(&mut self, r: usize) -> Option<()> {
+        let (earlier, rows) = self.elements.split_at_mut_checked(r.checked_mul(self.depth)?)?;
+        let (row, next) = rows.split_at_mut_checked(self.depth)?;
+        let (row, above) = row.split_at_mut_checked(r + 1)?;
+        let [.., mixed, newer] = next.get(..r + 2)? else { return None };
+        // How much more the newer residual has of each than the older: two elements ask for it.
+        let mut more = next.iter().zip(&*row).map(|(newer, older)| *newer - *older);
+        let mut before = more.next().unwrap_or_default();
+        for (column, more) in earlier.chunks_exact_mut(self.depth.max(1)).zip(more) {
+            if let Some(place) = column.get_mut(r + 1) {
+                *place = more - before;
             }
-            *own = sum + ai * self.of(row, *slot);
+            before = more;
         }
-        let weights = window.iter().zip(a).map(|(_, a)| a);
-        weights.zip(sums).fold(0.0, |total, (a, sum)| total + a * *sum)
+        let (older, place) = (row.last()?, above.first_mut()?);
+        let square = (*newer - *mixed) - before;
+        *place = if square <= CANCELLED * (*newer + *older) { 0.0 } else { square };
+        Some(())
     }
-}
 
-/// A row of the matrix by a slot, and where its elements left of the diagonal start.
-#[derive(Clone, Copy)]
-struct Row {
-    slot: usize,
-    start: usize,
+    /// `|| sum_j a_j f_j ||^2`.
+    pub fn norm2(&self, a: &[f64]) -> f64 {
+        let rows = self.elements.chunks(self.depth.max(1));
+        a.iter().zip(rows).enumerate().fold(0.0, |total, (i, (ai, row))| {
+            let (before, own) = row.split_at_checked(i).unwrap_or_default();
+            // An element of the triangle stands for two of the matrix.
+            let half = before.iter().zip(a).fold(0.0, |sum, (dot, aj)| sum + aj * dot);
+            total + ai * (half + half + ai * own.first().copied().unwrap_or(0.0))
+        })
+    }
 }

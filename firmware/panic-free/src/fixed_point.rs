@@ -27,8 +27,9 @@ pub(crate) fn all<T: Real>() {
 fn gram() {
     let mut gram = black_box(GramMatrix::new(unknown(), unknown()));
     keep(GramMatrix::at(&gram, unknown(), unknown()));
-    GramMatrix::set(&mut gram, unknown(), unknown(), unknown());
-    keep(GramMatrix::norm2(&gram, unknown(), unknown(), unknown()));
+    keep(GramMatrix::row_mut(&mut gram, unknown()));
+    GramMatrix::forget_oldest(&mut gram);
+    keep(GramMatrix::norm2(&gram, unknown()));
     keep(GramMatrix::difference_system(&mut gram, unknown(), unknown()));
 }
 
