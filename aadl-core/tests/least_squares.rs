@@ -38,9 +38,10 @@ fn solve(columns: &Columns, b: &[f64], ridge: Regularization, drop: f64, stride:
     let n = columns.len();
     let mut elements = gram_of(columns, stride);
     let mut x: Vec<f64> = columns.iter().map(|c| dot(c, b)).collect();
-    let (mut scale, mut pivots) = (vec![f64::NAN; n], vec![u16::MAX; n]);
+    let (mut remaining, mut pivots) = (vec![f64::NAN; n], vec![u16::MAX; n]);
     let factor =
-        Cholesky::factor(&mut elements, stride, n, ridge, drop, &mut scale, &mut pivots).unwrap();
+        Cholesky::factor(&mut elements, stride, n, ridge, drop, &mut remaining, &mut pivots)
+            .unwrap();
     let rank = factor.rank();
     factor.solve(&mut x).unwrap();
     Solved { x, rank, elements }
@@ -194,26 +195,30 @@ fn units_of_columns_do_not_matter() {
     }
 }
 
+/// A square that small has lost its digits, and its reciprocal overflows; the largest one has not.
 #[test]
-fn the_scale_of_a_subnormal_diagonal_is_finite() {
-    let tiny = f64::from_bits(3);
-    let (mut elements, mut b) = ([tiny, 0.0, 0.0, 1e300], [tiny, 1e300]);
-    let (mut scale, mut pivots) = ([0.0; 2], [0; 2]);
-    let factor =
-        Cholesky::factor(&mut elements, 2, 2, NoRidge, 1e-14, &mut scale, &mut pivots).unwrap();
-    factor.solve(&mut b).unwrap();
-    assert!(distance(&b, &[1.0; 2]) < 1e-12, "{b:?}");
+fn a_column_with_a_subnormal_square_is_dropped() {
+    for (tiny, rank, first) in [(f64::from_bits(3), 1, 0.0), (f64::MIN_POSITIVE, 2, 1.0)] {
+        let (mut elements, mut b) = ([tiny, 0.0, 0.0, f64::MAX], [tiny, f64::MAX]);
+        let (mut remaining, mut pivots) = ([0.0; 2], [0; 2]);
+        let factor =
+            Cholesky::factor(&mut elements, 2, 2, NoRidge, 1e-14, &mut remaining, &mut pivots)
+                .unwrap();
+        assert_eq!(factor.rank(), rank);
+        factor.solve(&mut b).unwrap();
+        assert!(distance(&b, &[first, 1.0]) < 1e-12, "{b:?}");
+    }
 }
 
 #[test]
-fn the_factorization_is_that_of_the_scaled_matrix() {
+fn the_factorization_is_that_of_the_matrix() {
     let mut random = Random::new(14);
     for n in 1..10 {
         let columns = random_columns(&mut random, n + 5, n);
         let mut elements = gram_of(&columns, n);
         let original = elements.clone();
-        let (mut scale, mut pivots) = (vec![0.0; n], vec![0; n]);
-        Cholesky::factor(&mut elements, n, n, NoRidge, 0.0, &mut scale, &mut pivots).unwrap();
+        let (mut remaining, mut pivots) = (vec![0.0; n], vec![0; n]);
+        Cholesky::factor(&mut elements, n, n, NoRidge, 0.0, &mut remaining, &mut pivots).unwrap();
         let mut order: Vec<usize> = (0..n).collect();
         for (k, p) in pivots.iter().enumerate() {
             order.swap(k, usize::from(*p));
@@ -221,15 +226,17 @@ fn the_factorization_is_that_of_the_scaled_matrix() {
         // L has a unit diagonal, in whose place the reciprocals of D stand.
         let l = |r: usize, c: usize| if r == c { 1.0 } else { elements[c * n + r] };
         let d = |k: usize| 1.0 / elements[k * n + k];
+        let square = |r: usize| original[order[r] * (n + 1)];
         for r in 0..n {
             for c in 0..=r {
                 let (i, j) = (order[r].max(order[c]), order[r].min(order[c]));
                 let product: f64 = (0..=c).map(|k| l(r, k) * d(k) * l(c, k)).sum();
-                let wanted = original[j * n + i] * scale[i] * scale[j];
-                assert!((product - wanted).abs() < 1e-14, "n {n}");
+                let error = (product - original[j * n + i]) / (square(r) * square(c)).sqrt();
+                assert!(error.abs() < 1e-14, "n {n}");
             }
-            // Pivots descend.
-            assert!(r == 0 || d(r) <= d(r - 1) * (1.0 + 1e-12));
+            // Pivots descend, relative to what they were.
+            let relative = |k: usize| d(k) / square(k);
+            assert!(r == 0 || relative(r) <= relative(r - 1) * (1.0 + 1e-12));
         }
     }
 }
@@ -249,17 +256,18 @@ fn only_the_lower_triangle_is_touched() {
     assert_eq!(bits(&solved.x), bits(&dense.x));
     let mut elements = gram_of(&columns, stride);
     elements.truncate((n - 1) * stride + n);
-    let (mut scale, mut pivots) = ([0.0; 5], [0; 5]);
+    let (mut remaining, mut pivots) = ([0.0; 5], [0; 5]);
     assert!(
-        Cholesky::factor(&mut elements, stride, n, NoRidge, 0.0, &mut scale, &mut pivots).is_ok()
+        Cholesky::factor(&mut elements, stride, n, NoRidge, 0.0, &mut remaining, &mut pivots)
+            .is_ok()
     );
 }
 
 #[test]
 fn float32_is_solved_to_its_own_precision() {
     let (mut elements, mut x) = ([14.0f32, 6.0, 0.0, 4.0], [34.0f32, 16.0]);
-    let (mut scale, mut pivots) = ([0.0; 2], [0; 2]);
-    Cholesky::factor(&mut elements, 2, 2, NoRidge, 1e-6, &mut scale, &mut pivots)
+    let (mut remaining, mut pivots) = ([0.0; 2], [0; 2]);
+    Cholesky::factor(&mut elements, 2, 2, NoRidge, 1e-6, &mut remaining, &mut pivots)
         .unwrap()
         .solve(&mut x)
         .unwrap();
@@ -268,17 +276,17 @@ fn float32_is_solved_to_its_own_precision() {
 
 #[test]
 fn bad_arguments_are_named() {
-    let attempt = |len: usize, stride, n, ridge, drop, scale: usize, pivots: usize| {
+    let attempt = |len: usize, stride, n, ridge, drop, remaining: usize, pivots: usize| {
         let mut elements = vec![1.0; len];
-        let (mut scale, mut pivots) = (vec![0.0; scale], vec![0; pivots]);
-        Cholesky::factor(&mut elements, stride, n, ridge, drop, &mut scale, &mut pivots)
+        let (mut remaining, mut pivots) = (vec![0.0; remaining], vec![0; pivots]);
+        Cholesky::factor(&mut elements, stride, n, ridge, drop, &mut remaining, &mut pivots)
             .map(|factor| factor.rank())
             .unwrap_err()
     };
     let length = |what, expected, found| Error::Length { what, expected, found };
     assert_eq!(attempt(9, 2, 3, NoRidge, 0.0, 3, 3), length("stride", 3, 2));
     assert_eq!(attempt(8, 3, 3, NoRidge, 0.0, 3, 3), length("elements", 9, 8));
-    assert_eq!(attempt(9, 3, 3, NoRidge, 0.0, 2, 3), length("scale", 3, 2));
+    assert_eq!(attempt(9, 3, 3, NoRidge, 0.0, 2, 3), length("remaining", 3, 2));
     assert_eq!(attempt(9, 3, 3, NoRidge, 0.0, 3, 0), length("pivots", 3, 0));
     for t in [-1.0, f64::NAN, f64::INFINITY] {
         for ridge in [Relative(t), Absolute(t)] {
@@ -293,13 +301,14 @@ fn bad_arguments_are_named() {
 
     for bad in [f64::NAN, f64::INFINITY, -1e-300] {
         let mut elements = [1.0, 0.0, 0.0, bad];
-        let (mut scale, mut pivots) = ([0.0; 2], [0; 2]);
-        let error = Cholesky::factor(&mut elements, 2, 2, NoRidge, 0.0, &mut scale, &mut pivots);
+        let (mut remaining, mut pivots) = ([0.0; 2], [0; 2]);
+        let error =
+            Cholesky::factor(&mut elements, 2, 2, NoRidge, 0.0, &mut remaining, &mut pivots);
         assert_eq!(error.unwrap_err(), Error::NonFinite { what: "diagonal", index: 1 });
     }
-    let (mut elements, mut scale, mut pivots) = ([1.0], [0.0], [0]);
+    let (mut elements, mut remaining, mut pivots) = ([1.0], [0.0], [0]);
     let factor =
-        Cholesky::factor(&mut elements, 1, 1, NoRidge, 0.0, &mut scale, &mut pivots).unwrap();
+        Cholesky::factor(&mut elements, 1, 1, NoRidge, 0.0, &mut remaining, &mut pivots).unwrap();
     assert_eq!(factor.solve(&mut [1.0, 2.0]).unwrap_err(), length("b", 1, 2));
 }
 
@@ -389,10 +398,11 @@ fn places_outside_a_gram_matrix_are_zero_or_none() {
 
 #[test]
 fn a_stride_behind_a_single_column_does_not_matter() {
-    let (mut matrix, mut scale, mut pivots, mut x) = ([4.0], [0.0], [0], [8.0]);
+    let (mut matrix, mut remaining, mut pivots, mut x) = ([4.0], [0.0], [0], [8.0]);
     let none = Regularization::None;
     let factor =
-        Cholesky::factor(&mut matrix, usize::MAX, 1, none, 0.0, &mut scale, &mut pivots).unwrap();
+        Cholesky::factor(&mut matrix, usize::MAX, 1, none, 0.0, &mut remaining, &mut pivots)
+            .unwrap();
     factor.solve(&mut x).unwrap();
     assert_eq!(x, [2.0]);
 }

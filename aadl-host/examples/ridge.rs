@@ -45,9 +45,9 @@ impl Problem {
         }
         let mut weights: Vec<f64> =
             self.columns.iter().map(|a| Portable::dot(a, &self.values)).collect();
-        let (mut scale, mut pivots) = (vec![0.0; n], vec![0; n]);
+        let (mut remaining, mut pivots) = (vec![0.0; n], vec![0; n]);
         let ridge = Regularization::Absolute(ridge);
-        let factor = Cholesky::factor(&mut gram, n, n, ridge, 1e-14, &mut scale, &mut pivots)?;
+        let factor = Cholesky::factor(&mut gram, n, n, ridge, 1e-14, &mut remaining, &mut pivots)?;
         factor.solve(&mut weights)?;
         Ok(weights)
     }

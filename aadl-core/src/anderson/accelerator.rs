@@ -542,9 +542,9 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
 
     fn solve_gram(&mut self, config: &Config, residuals: usize) -> Option<usize> {
         let mut gram = GramMatrix::new(self.memory.gram, self.depth);
-        let (gamma, scale) = halves(self.memory.work, self.depth);
+        let (gamma, remaining) = halves(self.memory.work, self.depth);
         let pivots = &mut *self.memory.pivots;
-        mixing::solve_gram(config, &mut gram, residuals, self.depth, gamma, scale, pivots)
+        mixing::solve_gram(config, &mut gram, residuals, self.depth, gamma, remaining, pivots)
     }
 
     fn solve_qr(&mut self, config: &Config, window: &Slots) -> Option<usize> {

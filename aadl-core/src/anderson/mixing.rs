@@ -11,14 +11,14 @@ use crate::math::sqrt;
 use crate::real::Real;
 
 /// `gamma` of a window of `residuals`, at least two, from their Gram matrix. Returns the columns used;
-/// nothing where an inner product is not finite. `gamma`, `scale` and `pivots` have a place for each.
+/// nothing where an inner product is not finite. `gamma`, `remaining` and `pivots` have a place for each.
 pub(super) fn solve_gram(
     config: &Config,
     gram: &mut GramMatrix<'_>,
     residuals: usize,
     depth: usize,
     gamma: &mut [f64],
-    scale: &mut [f64],
+    remaining: &mut [f64],
     pivots: &mut [u16],
 ) -> Option<usize> {
     let m = residuals.saturating_sub(1);
@@ -30,7 +30,7 @@ pub(super) fn solve_gram(
         m,
         config.regularization,
         config.drop_tolerance,
-        scale,
+        remaining,
         pivots,
     )
     .ok()?;

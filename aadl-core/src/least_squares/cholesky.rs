@@ -1,24 +1,25 @@
-//! Pivoted, equilibrated Cholesky factorization of a positive semidefinite matrix, in the form without
-//! square roots, `L D L'`.
+//! Pivoted Cholesky factorization of a positive semidefinite matrix, in the form without square roots,
+//! `L D L'`.
 //!
 //! Solves `(A + Lambda) x = b`, `A = F'F` the Gram matrix of some columns `F`, `Lambda` the
 //! Tikhonov term, that is `min ||F x - c||^2 + x' Lambda x` with `b = F'c`. Diagonal pivoting after
 //! Higham, *Accuracy and Stability of Numerical Algorithms* (2nd ed. 2002), section 10.3, `D` apart from
 //! `L` (section 10.1), with these deviations:
 //!
-//! 1. The matrix is first scaled to a unit diagonal, `a_ij s_i s_j` with `s_i = a_ii^(-1/2)`, so
-//!    that neither pivots nor tolerances depend on the units of a column.
+//! 1. What is left of a column's squared norm is kept relative to that norm. By it pivots are compared, with each
+//!    other and with the tolerance: units of a column decide nothing. That is the order, and up to
+//!    rounding the result, of the matrix scaled to a unit diagonal, without its square roots and products.
 //! 2. The factorization stops at the first pivot that is at most the drop tolerance, or whose reciprocal is
 //!    infinite: the columns left are combinations of those taken, to that tolerance. They are *dropped*,
-//!    which means that their unknowns are 0; the others solve the problem without them.
+//!    which means that their unknowns are 0; the others solve the problem without them. So is a column
+//!    whose squared norm has an infinite reciprocal: that is subnormal, or zero.
 //! 3. The diagonal keeps the reciprocals of `D`, so that a solution divides nothing.
 //!
-//! Cost: `n^3 / 6` multiplications, `2 n` divisions and `n` square roots, and to solve `n^2`
-//! multiplications; memory: in place, and `n` scalars and `n` indices of the caller's.
+//! Cost: `n^3 / 6` multiplications and `2 n` divisions, and to solve `n^2` multiplications; memory: in
+//! place, and `n` scalars and `n` indices of the caller's.
 
 use crate::error::{Error, check_at_least};
 use crate::least_squares::Regularization;
-use crate::math::sqrt;
 use crate::real::Real;
 
 /// The lower triangle of an `n x n` matrix by columns, `stride` elements from one to the next.
@@ -39,19 +40,6 @@ impl<T: Real> Lower<'_, T> {
         }
     }
 
-    /// The row of the largest element of the diagonal from `k` on, the first of equals, and it.
-    fn largest(&self, k: usize, n: usize) -> (usize, T) {
-        let mut largest = (k, self.at(k, k));
-        for j in k + 1..n {
-            let diagonal = self.at(j, j);
-            // Whichever it is, no branch: nobody could foretell it.
-            let larger = diagonal > largest.1;
-            largest =
-                (if larger { j } else { largest.0 }, if larger { diagonal } else { largest.1 });
-        }
-        largest
-    }
-
     /// Swaps rows and columns `i` and `j` of the symmetric matrix, `i < j < n`.
     fn swap(&mut self, i: usize, j: usize, n: usize) {
         let at = |r: usize, c: usize| c * self.stride + r;
@@ -66,6 +54,54 @@ impl<T: Real> Lower<'_, T> {
             swap(self.elements, at(r, i), at(r, j));
         }
     }
+
+    /// Takes column `k`, the reciprocal of whose pivot is this, and subtracts its outer product from what
+    /// remains. The reciprocal stays on the diagonal. Returns the next pivot.
+    fn eliminate(&mut self, k: usize, reciprocal: T, remaining: &mut [T]) -> Largest<T> {
+        let mut largest = Largest { place: k + 1, value: T::ZERO };
+        let from_diagonal = self.elements.get_mut(k * self.stride + k..).unwrap_or_default();
+        let (mut below, mut rest) = match from_diagonal.split_at_mut_checked(remaining.len() - k) {
+            Some(([diagonal, below @ ..], rest)) => {
+                *diagonal = reciprocal;
+                (below, rest)
+            }
+            _ => return largest,
+        };
+        // From the diagonal element of the next column on; behind the last there may be nothing.
+        rest = rest.get_mut(self.stride - below.len()..).unwrap_or_default();
+        let mut remaining = remaining.get_mut(k + 1..).unwrap_or_default();
+        let mut place = k + 1;
+        while let ([first, others @ ..], [left, lefts @ ..], [unit, column @ ..]) =
+            (below, remaining, rest)
+        {
+            let factor = *first * reciprocal;
+            // The product that does not wait for the reciprocal first.
+            *left -= *first * *unit * factor;
+            largest.consider(place, *left);
+            place += 1;
+            *first = factor;
+            let Some(elements) = column.get_mut(..others.len()) else { break };
+            subtract(elements, others, factor);
+            (below, remaining) = (others, lefts);
+            rest = column.get_mut(self.stride..).unwrap_or_default();
+        }
+        largest
+    }
+}
+
+/// The largest of some numbers, the first of equals, and its place; where none is positive, zero.
+struct Largest<T> {
+    place: usize,
+    value: T,
+}
+
+impl<T: Real> Largest<T> {
+    fn consider(&mut self, place: usize, value: T) {
+        // Whichever it is, no branch: nobody could foretell it.
+        let larger = value > self.value;
+        self.place = if larger { place } else { self.place };
+        self.value = if larger { value } else { self.value };
+    }
 }
 
 /// A factorization, borrowing the caller's memory.
@@ -77,9 +113,9 @@ impl<T: Real> Lower<'_, T> {
 /// // F = [t, 1], t = 0, 1, 2, 3: F'F by columns (the upper triangle is not read), F'y.
 /// let mut gram = [14.0, 6.0, 0.0, 4.0];
 /// let mut x = [34.0, 16.0];
-/// let (mut scale, mut pivots) = ([0.0; 2], [0; 2]);
+/// let (mut remaining, mut pivots) = ([0.0; 2], [0; 2]);
 /// let ridge = Regularization::Relative(1e-12);
-/// let factor = Cholesky::factor(&mut gram, 2, 2, ridge, 1e-14, &mut scale, &mut pivots)?;
+/// let factor = Cholesky::factor(&mut gram, 2, 2, ridge, 1e-14, &mut remaining, &mut pivots)?;
 /// assert_eq!(factor.rank(), 2);
 /// factor.solve(&mut x)?;
 /// assert!((x[0] - 2.0f64).abs() < 1e-10 && (x[1] - 1.0).abs() < 1e-10);
@@ -90,7 +126,6 @@ impl<T: Real> Lower<'_, T> {
 pub struct Cholesky<'a, T> {
     elements: &'a [T],
     stride: usize,
-    scale: &'a [T],
     pivots: &'a [u16],
     rank: usize,
 }
@@ -99,11 +134,11 @@ impl<'a, T: Real> Cholesky<'a, T> {
     /// Factors the `n x n` matrix whose lower triangle stands in `elements` by columns, `stride`
     /// elements from one column to the next (`n <= stride`); the rest of `elements` is not touched.
     ///
-    /// `drop_tolerance` bounds the pivots of the matrix scaled to a unit diagonal: `0 <= .. < 1`.
-    /// `scale` and `pivots` are scratch of at least `n` elements.
+    /// `drop_tolerance` bounds the pivots, relative to the diagonal elements they were: `0 <= .. < 1`.
+    /// `remaining` and `pivots` are scratch of at least `n` elements.
     ///
     /// # Errors
-    /// [`Error::Length`] of `elements`, `scale` or `pivots`; [`Error::Config`] of `n`
+    /// [`Error::Length`] of `elements`, `remaining` or `pivots`; [`Error::Config`] of `n`
     /// (at most 65,535), `regularization` or `drop_tolerance`; [`Error::NonFinite`] with the index of a diagonal
     /// element that is NaN, infinite or negative.
     pub fn factor(
@@ -112,14 +147,14 @@ impl<'a, T: Real> Cholesky<'a, T> {
         n: usize,
         regularization: Regularization,
         drop_tolerance: f64,
-        scale: &'a mut [T],
+        remaining: &mut [T],
         pivots: &'a mut [u16],
     ) -> Result<Self, Error> {
         let needed = n.saturating_sub(1).saturating_mul(stride).saturating_add(n);
         check_at_least(&[
             ("stride", stride, n),
             ("elements", elements.len(), needed),
-            ("scale", scale.len(), n),
+            ("remaining", remaining.len(), n),
             ("pivots", pivots.len(), n),
         ])?;
         regularization.validate()?;
@@ -138,7 +173,7 @@ impl<'a, T: Real> Cholesky<'a, T> {
             n,
             regularization,
             T::from_f64(drop_tolerance),
-            scale,
+            remaining,
             pivots,
         )
     }
@@ -150,31 +185,31 @@ impl<'a, T: Real> Cholesky<'a, T> {
         n: usize,
         regularization: Regularization,
         drop_tolerance: T,
-        scale: &'a mut [T],
+        remaining: &mut [T],
         pivots: &'a mut [u16],
     ) -> Result<Self, Error> {
         let mut a = Lower { elements, stride };
-        let scale = scale.get_mut(..n).unwrap_or_default();
+        let remaining = remaining.get_mut(..n).unwrap_or_default();
         let pivots = pivots.get_mut(..n).unwrap_or_default();
-        equilibrate(&mut a, scale, regularization)?;
+        let mut largest = prepare(&mut a, remaining, regularization)?;
 
         let mut rank = 0;
         for (k, chosen) in pivots.iter_mut().enumerate() {
-            let (p, largest) = a.largest(k, n);
+            let p = largest.place;
             *chosen = p as u16;
-            // Of the smallest subnormal numbers the reciprocal is infinite.
-            let reciprocal = T::ONE / largest;
-            if !(largest > drop_tolerance && reciprocal.is_finite()) {
+            let reciprocal = a.at(p, p) / largest.value;
+            if !(largest.value > drop_tolerance && reciprocal.is_finite()) {
                 break;
             }
             if p != k {
                 a.swap(k, p, n);
+                swap(remaining, k, p);
             }
-            eliminate(&mut a, k, n, reciprocal);
+            largest = a.eliminate(k, reciprocal, remaining);
             rank += 1;
         }
         let Lower { elements, stride } = a;
-        Ok(Self { elements, stride, scale, pivots, rank })
+        Ok(Self { elements, stride, pivots, rank })
     }
 
     /// Columns taken; the `n - rank` others were dropped.
@@ -187,95 +222,65 @@ impl<'a, T: Real> Cholesky<'a, T> {
     /// # Errors
     /// [`Error::Length`] of `b`.
     pub fn solve(&self, b: &mut [T]) -> Result<(), Error> {
-        crate::error::check_length("b", self.scale.len(), b.len())?;
-        let at =
-            |r: usize, c: usize| self.elements.get(c * self.stride + r).copied().unwrap_or(T::ZERO);
-        for (b, s) in b.iter_mut().zip(self.scale) {
-            *b *= *s;
-        }
+        crate::error::check_length("b", self.pivots.len(), b.len())?;
         let swaps = || self.pivots.iter().take(self.rank).map(|p| usize::from(*p)).enumerate();
         for (k, p) in swaps() {
             swap(b, k, p);
         }
         let (taken, dropped) = b.split_at_mut(self.rank.min(b.len()));
         dropped.fill(T::ZERO);
-        // L y = b and D z = y by columns, then L' x = z by rows; of each element, the products' indices
-        // ascend.
+        // L y = b and D z = y by columns, then L' x = z by rows, from the last product to the first: it
+        // is that of the unknown found just before, for which the others need not wait.
+        let column = |c: usize| self.elements.get(c * self.stride + c..).unwrap_or_default();
         let mut rest = &mut *taken;
-        let mut columns = self.elements;
-        while let Some((z, below)) = core::mem::take(&mut rest).split_first_mut() {
-            let Some((reciprocal, column)) = columns.split_first() else { break };
+        let mut c = 0;
+        while let [z, below @ ..] = rest {
+            let [reciprocal, column @ ..] = column(c) else { break };
             subtract(below, column.get(..below.len()).unwrap_or_default(), *z);
             *z *= *reciprocal;
-            columns = columns.get(self.stride.saturating_add(1)..).unwrap_or_default();
             rest = below;
+            c += 1;
         }
         for c in (0..taken.len()).rev() {
-            let (before, after) = taken.split_at_mut(c + 1);
-            if let Some(z) = before.last_mut() {
-                for (r, x) in (c + 1..).zip(after.iter()) {
-                    *z -= at(r, c) * *x;
+            if let (Some([x, after @ ..]), [_, column @ ..]) = (taken.get_mut(c..), column(c)) {
+                let column = column.get(..after.len()).unwrap_or_default();
+                for (l, after) in column.iter().zip(&*after).rev() {
+                    *x -= *l * *after;
                 }
             }
         }
         for (k, p) in swaps().rev() {
             swap(b, k, p);
         }
-        for (b, s) in b.iter_mut().zip(self.scale) {
-            *b *= *s;
-        }
         Ok(())
     }
 }
 
-/// Scales to a unit diagonal and adds the Tikhonov term; a zero column keeps a zero diagonal.
-fn equilibrate<T: Real>(
+/// Puts the reciprocal of each column's squared norm in place of that norm, and what remains of it, the Tikhonov
+/// term included, relative to it. A column that is to be dropped has zeros. Returns the first pivot.
+fn prepare<T: Real>(
     a: &mut Lower<'_, T>,
-    scale: &mut [T],
+    remaining: &mut [T],
     regularization: Regularization,
-) -> Result<(), Error> {
-    for (i, s) in scale.iter_mut().enumerate() {
-        let diagonal = a.at(i, i);
-        if !(diagonal >= T::ZERO && diagonal.is_finite()) {
+) -> Result<Largest<T>, Error> {
+    let mut largest = Largest { place: 0, value: T::ZERO };
+    for (i, remaining) in remaining.iter_mut().enumerate() {
+        let square = a.at(i, i);
+        if !(square >= T::ZERO && square.is_finite()) {
             return Err(Error::NonFinite { what: "diagonal", index: i });
         }
-        *s = if diagonal > T::ZERO { T::ONE / sqrt(diagonal) } else { T::ZERO };
+        let unit = T::ONE / square;
+        let known = unit.is_finite();
+        a.set(i, i, if known { unit } else { T::ZERO });
+        let lambda = match regularization {
+            Regularization::Relative(t) => T::from_f64(t),
+            Regularization::Absolute(t) => T::from_f64(t) * unit,
+            Regularization::None => T::ZERO,
+        };
+        *remaining = if known { T::ONE + lambda } else { T::ZERO };
+        largest.consider(i, *remaining);
     }
-    for (c, sc) in scale.iter().enumerate() {
-        for (r, sr) in scale.iter().enumerate().skip(c + 1) {
-            a.set(r, c, a.at(r, c) * *sr * *sc);
-        }
-        if *sc > T::ZERO {
-            let lambda = match regularization {
-                Regularization::Relative(t) => T::from_f64(t),
-                Regularization::Absolute(t) => T::from_f64(t) * *sc * *sc,
-                Regularization::None => T::ZERO,
-            };
-            a.set(c, c, T::ONE + lambda);
-        }
-    }
-    Ok(())
-}
-
-/// Takes column `k`, whose diagonal element has this reciprocal, as the pivot column and subtracts its
-/// outer product from what remains. The reciprocal stays in place of the element.
-fn eliminate<T: Real>(a: &mut Lower<'_, T>, k: usize, n: usize, reciprocal: T) {
-    let stride = a.stride;
-    let from_diagonal = a.elements.get_mut(k * stride + k..).unwrap_or_default();
-    let (pivot, rest) = from_diagonal.split_at_mut_checked(n - k).unwrap_or_default();
-    let Some((diagonal, mut below)) = pivot.split_first_mut() else { return };
-    *diagonal = reciprocal;
-    // From the diagonal element of the next column on; behind the last there may be nothing.
-    let mut rest = rest.get_mut(stride - (n - k - 1)..).unwrap_or_default();
-    while let Some(first) = below.first() {
-        let factor = *first * reciprocal;
-        let Some(column) = rest.get_mut(..below.len()) else { return };
-        subtract(column, below, factor);
-        rest = rest.get_mut(stride + 1..).unwrap_or_default();
-        let Some((first, next)) = below.split_first_mut() else { return };
-        *first = factor;
-        below = next;
-    }
+    Ok(largest)
 }
 
 /// `column -= pivot * factor`, of one length. Two at a time: columns are short, and what compilers

@@ -198,8 +198,8 @@ fn least_squares(
     for (gamma, slot) in gamma.iter_mut().zip(slots(window)) {
         *gamma = products.change_gradient(slot);
     }
-    let (scale, pivots) = (&mut *scratch.alpha, &mut *scratch.pivots);
-    Cholesky::factor(scratch.system, depth, k, regularization, DROP, scale, pivots)
+    let (remaining, pivots) = (&mut *scratch.alpha, &mut *scratch.pivots);
+    Cholesky::factor(scratch.system, depth, k, regularization, DROP, remaining, pivots)
         .and_then(|factor| factor.solve(gamma).map(|()| k - factor.rank()))
         .unwrap_or_else(|_| {
             // Something overflowed: no combination of the changes is known.

@@ -79,10 +79,10 @@ pub fn extrapolate_normal_equation<T: Real>(
             }
         }
         let mut gamma: Vec<T> = columns.iter().map(|c| Portable::dot(c, target)).collect();
-        let (mut scale, mut pivots) = (vec![T::ZERO; n], vec![0; n]);
+        let (mut remaining, mut pivots) = (vec![T::ZERO; n], vec![0; n]);
         let regularization = Regularization::Absolute(regularization);
         let tolerance = T::EPSILON.to_f64() * n as f64;
-        Cholesky::factor(&mut gram, n, n, regularization, tolerance, &mut scale, &mut pivots)?
+        Cholesky::factor(&mut gram, n, n, regularization, tolerance, &mut remaining, &mut pivots)?
             .solve(&mut gamma)?;
         Ok(gamma)
     })

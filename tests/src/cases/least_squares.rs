@@ -43,7 +43,7 @@ pub(super) fn cholesky<T: Real>(trace: &mut Trace<'_>) -> Outcome {
             }
         }
         let mut x = columns.map(|column| product(&column, &b));
-        let (mut scale, mut pivots) = ([T::ZERO; COLUMNS], [0; COLUMNS]);
+        let (mut remaining, mut pivots) = ([T::ZERO; COLUMNS], [0; COLUMNS]);
         let elements = matrix.as_flattened_mut();
         let tolerance = 16.0 * T::EPSILON.to_f64();
         let factor = Cholesky::factor(
@@ -52,7 +52,7 @@ pub(super) fn cholesky<T: Real>(trace: &mut Trace<'_>) -> Outcome {
             COLUMNS,
             regularization,
             tolerance,
-            &mut scale,
+            &mut remaining,
             &mut pivots,
         )?;
         factor.solve(&mut x)?;

@@ -68,13 +68,13 @@ fn solve(clock: &mut Clock, m: usize, iterates: &[[f32; N]]) {
             *dot = Portable::dot_wide(&iterates[i][..64], &iterates[j][..64]);
         }
     }
-    let (mut gamma, mut scale, mut pivots) = ([0.0; SYSTEM], [0.0; SYSTEM], [0; SYSTEM]);
+    let (mut gamma, mut remaining, mut pivots) = ([0.0; SYSTEM], [0.0; SYSTEM], [0; SYSTEM]);
     let (residuals, config) = black_box((m + 1, &Config::DEFAULT));
-    let (gamma, scale, pivots) = black_box((&mut gamma[..m], &mut scale[..m], &mut pivots[..m]));
+    let (gamma, remaining, pivots) = black_box((&mut gamma[..m], &mut remaining[..m], &mut pivots[..m]));
     let (counted, rank) = clock.count(|| {
         let system = gram.difference_system(residuals, gamma);
         let (ridge, tolerance) = (config.regularization, config.drop_tolerance);
-        let factor = Cholesky::factor(system, depth, m, ridge, tolerance, scale, pivots);
+        let factor = Cholesky::factor(system, depth, m, ridge, tolerance, remaining, pivots);
         factor.and_then(|factor| factor.solve(gamma).map(|()| factor.rank()))
     });
     assert_eq!(rank, Ok(m), "columns were dropped");
