@@ -1,7 +1,7 @@
 //! From a window of residuals to the weights of the stored iterates.
 
 use crate::anderson::Config;
-use crate::history::{MAX_DEPTH, Slots, preceding};
+use crate::history::{MAX_DEPTH, preceding};
 use crate::kernels::{Difference, Kernels, TOGETHER, multiply_by_power_of_two};
 use crate::least_squares::Regularization;
 use crate::least_squares::cholesky::Cholesky;
@@ -181,27 +181,27 @@ pub(super) fn combine<'r, T: Real, K: Kernels>(
     weights: &[f64],
     iterate: impl Fn(usize) -> &'r [T],
 ) {
-    let weight = |slot: usize| weights.get(slot).copied().unwrap_or(0.0);
-    // Slots with weight, newest first; what stands before them all is the newest iterate.
-    let mut chosen = Slots::new();
-    for slot in slots {
-        if chosen.is_empty() || weight(slot).magnitude_bits() != 0 {
-            let _ = chosen.push(slot as u8);
-        }
-    }
-    // b_j: all the weight that is at iterate j or older; the weights sum to 1.
+    // b_j: all the weight that is at iterate j or older; the weights sum to 1. Iterates without weight are
+    // passed over, but for the newest.
     let mut partial = 1.0;
     let mut terms = heapless::Vec::<_, TOGETHER>::new();
-    for pair in chosen.as_slice().windows(2) {
-        let &[newer, older] = pair else { continue };
-        partial -= weight(usize::from(newer));
-        let difference =
-            Difference { newer: iterate(usize::from(older)), older: iterate(usize::from(newer)) };
-        let _ = terms.push((difference, T::from_f64(partial)));
-        if terms.is_full() {
-            K::add_differences(x, &terms);
-            terms.clear();
+    let mut newer = None;
+    for slot in slots {
+        let weight = weights.get(slot).copied().unwrap_or(0.0);
+        if newer.is_some() && weight.magnitude_bits() == 0 {
+            continue;
         }
+        let older = iterate(slot);
+        if let Some(newer) = newer {
+            let difference = Difference { newer: older, older: newer };
+            let _ = terms.push((difference, T::from_f64(partial)));
+            if terms.is_full() {
+                K::add_differences(x, &terms);
+                terms.clear();
+            }
+        }
+        partial -= weight;
+        newer = Some(older);
     }
     K::add_differences(x, &terms);
 }
