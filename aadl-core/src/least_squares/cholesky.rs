@@ -196,11 +196,11 @@ impl<'a, T: Real> Cholesky<'a, T> {
         let mut rank = 0;
         for (k, chosen) in pivots.iter_mut().enumerate() {
             let p = largest.place;
-            *chosen = p as u16;
             let reciprocal = a.at(p, p) / largest.value;
             if !(largest.value > drop_tolerance && reciprocal.is_finite()) {
                 break;
             }
+            *chosen = p as u16;
             if p != k {
                 a.swap(k, p, n);
                 swap(remaining, k, p);
