@@ -69,8 +69,15 @@ impl Ring {
     }
 
     /// How many residuals there are.
-    pub const fn count_residuals(&self) -> usize {
+    pub(crate) const fn count_residuals(&self) -> usize {
         self.chained.count_ones() as usize
+    }
+
+    /// True where the next [`Ring::push`] ends the oldest residual: all slots are in use, and the iterate after
+    /// the oldest continues its chain.
+    pub(crate) const fn push_loses_residual(&self, depth: usize) -> bool {
+        let depth = bounded(depth);
+        self.len() >= depth && self.is_residual(following(self.next as usize, depth))
     }
 
     /// Takes the next slot, pushing out the oldest iterate where all are in use, and returns it.

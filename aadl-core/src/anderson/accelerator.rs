@@ -383,12 +383,14 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
                 Difference { newer: iterate(slot), older: iterate(preceding(slot, depth)) };
             (difference, exponents.get(slot).copied().unwrap_or(0).into())
         };
-        for (group, dots) in window.chunks(TOGETHER).zip(row.chunks_mut(TOGETHER)) {
+        let mut rest = row;
+        for group in window.chunks(TOGETHER) {
+            let (dots, others) = rest.split_at_mut_checked(group.len()).unwrap_or_default();
+            rest = others;
             let mut columns = heapless::Vec::<_, TOGETHER>::new();
             for other in group {
                 let _ = columns.push(residual(usize::from(*other)));
             }
-            let dots = dots.get_mut(..group.len()).unwrap_or_default();
             K::gram_row(gram, residual(slot), &columns, dots);
         }
     }
@@ -581,11 +583,10 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     /// Stores an iterate, which makes a residual with the newest where it `continues` its chain, in place of
     /// the oldest where the history is full. Returns its slot.
     fn store(&mut self, x: &[T], continues: bool) -> usize {
-        let before = self.state.ring.count_residuals();
-        let slot = self.state.ring.push(self.depth, continues);
-        if self.state.ring.count_residuals() < before + usize::from(continues) {
+        if self.state.ring.push_loses_residual(self.depth) {
             self.gram().forget_oldest();
         }
+        let slot = self.state.ring.push(self.depth, continues);
         let start = slot * self.stride;
         K::copy(self.memory.iterates.get_mut(start..start + self.n).unwrap_or_default(), x);
         slot

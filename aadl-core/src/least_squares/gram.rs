@@ -17,6 +17,8 @@
 //! and move up by one when the oldest residual goes: a copy of the matrix, which costs less than looking
 //! up where each residual stands.
 
+use crate::kernels::move_up;
+
 /// `||df||^2` relative to `||f||^2` of both its residuals below which rounding has eaten it: each of
 /// the three inner products is off by half a unit in the last place at least.
 const CANCELLED: f64 = 2.0 * f64::EPSILON;
@@ -64,10 +66,7 @@ impl<'a> GramMatrix<'a> {
 
     /// Drops residual 0: residual `i + 1` becomes residual `i`.
     pub fn forget_oldest(&mut self) {
-        let next = self.depth.saturating_add(1);
-        if next <= self.elements.len() {
-            self.elements.copy_within(next.., 0);
-        }
+        move_up(self.elements, self.depth.saturating_add(1));
     }
 
     /// Builds the normal equations of the first `residuals` residuals: the right
