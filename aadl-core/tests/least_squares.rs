@@ -210,6 +210,24 @@ fn a_column_with_a_subnormal_square_is_dropped() {
     }
 }
 
+/// Its pivot is a fifth of the smallest normal number; the third column is independent of it.
+#[test]
+fn a_pivot_without_a_reciprocal_costs_its_own_column_only() {
+    let (tiny, third) = (f32::MIN_POSITIVE, 0.9f32.sqrt());
+    let unit = tiny.sqrt();
+    // Columns e_1, unit (sqrt 0.8, sqrt 0.2, 0), (sqrt 0.9, 0, sqrt 0.1).
+    let (cosine, mixed) = (unit * 0.8f32.sqrt(), unit * 0.72f32.sqrt());
+    let mut elements = [1.0, cosine, third, 0.0, tiny, mixed, 0.0, 0.0, 1.0];
+    let (mut remaining, mut pivots) = ([0.0; 3], [0; 3]);
+    let factor =
+        Cholesky::factor(&mut elements, 3, 3, NoRidge, 1e-6, &mut remaining, &mut pivots).unwrap();
+    assert_eq!(factor.rank(), 2);
+    // Of the first and the third column.
+    let mut x = [1.0 + 2.0 * third, 0.0, third + 2.0];
+    factor.solve(&mut x).unwrap();
+    assert!((x[0] - 1.0).abs() < 1e-5 && x[1] == 0.0 && (x[2] - 2.0).abs() < 1e-5, "{x:?}");
+}
+
 #[test]
 fn the_factorization_is_that_of_the_matrix() {
     let mut random = Random::new(14);

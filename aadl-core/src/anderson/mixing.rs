@@ -11,7 +11,7 @@ use crate::math::sqrt;
 use crate::real::Real;
 
 /// `gamma` of a window of `residuals`, at least two, from their Gram matrix. Returns the columns used;
-/// nothing where an inner product is not finite. `gamma`, `remaining` and `pivots` have a place for each.
+/// nothing where the square of a difference is not finite. `gamma`, `remaining` and `pivots` have a place for each.
 pub(super) fn solve_gram(
     config: &Config,
     gram: &mut GramMatrix<'_>,

@@ -67,7 +67,7 @@ pub struct Memory<'a, T> {
     pub iterates: &'a mut [T],
     /// `depth * depth`: inner products and, above their diagonal, the system of a solve.
     pub gram: &'a mut [f64],
-    /// `2 * depth`: weights, and scratch of a solve and of a row of inner products.
+    /// `2 * depth`: weights, and scratch of a solve.
     pub work: &'a mut [f64],
     /// `depth`: the scale of each residual, for the exact Gram.
     pub exponents: &'a mut [i16],

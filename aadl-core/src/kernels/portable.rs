@@ -160,10 +160,6 @@ fn any_order<T: Real, const N: usize>(a: &[T], b: &[T]) -> T {
 
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn all_finite<T: Real>(x: &[T]) -> bool {
-    // Registers have an integer maximum for four bytes, but not for eight.
-    if WIDE && size_of::<T>() == 4 {
-        return max_magnitude(x) < T::INFINITY_BITS;
-    }
     finite_products(x, x) || x.iter().all(|x| x.is_finite())
 }
 

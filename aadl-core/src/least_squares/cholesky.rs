@@ -9,10 +9,10 @@
 //! 1. What is left of a column's squared norm is kept relative to that norm. By it pivots are compared, with each
 //!    other and with the tolerance: units of a column decide nothing. That is the order, and up to
 //!    rounding the result, of the matrix scaled to a unit diagonal, without its square roots and products.
-//! 2. The factorization stops at the first pivot that is at most the drop tolerance, or whose reciprocal is
-//!    infinite: the columns left are combinations of those taken, to that tolerance. They are *dropped*,
-//!    which means that their unknowns are 0; the others solve the problem without them. So is a column
-//!    whose squared norm has an infinite reciprocal: that is subnormal, or zero.
+//! 2. The factorization stops at the first pivot that is at most the drop tolerance: the columns left are
+//!    combinations of those taken, to that tolerance. They are *dropped*, which means that their unknowns
+//!    are 0; the others solve the problem without them. So is a column whose pivot has an infinite
+//!    reciprocal: below `2^-128` in float32, `2^-1024` in float64.
 //! 3. The diagonal keeps the reciprocals of `D`, so that a solution divides nothing.
 //!
 //! Cost: `n^3 / 6` multiplications and `2 n` divisions, and to solve `n^2` multiplications; memory: in
@@ -96,6 +96,15 @@ struct Largest<T> {
 }
 
 impl<T: Real> Largest<T> {
+    /// Of the numbers from `start` on.
+    fn of(numbers: &[T], start: usize) -> Self {
+        let mut largest = Self { place: start, value: T::ZERO };
+        for (place, number) in numbers.iter().enumerate().skip(start) {
+            largest.consider(place, *number);
+        }
+        largest
+    }
+
     fn consider(&mut self, place: usize, value: T) {
         // Whichever it is, no branch: nobody could foretell it.
         let larger = value > self.value;
@@ -191,21 +200,27 @@ impl<'a, T: Real> Cholesky<'a, T> {
         let mut a = Lower { elements, stride };
         let remaining = remaining.get_mut(..n).unwrap_or_default();
         let pivots = pivots.get_mut(..n).unwrap_or_default();
-        let mut largest = prepare(&mut a, remaining, regularization)?;
+        prepare(&mut a, remaining, regularization)?;
 
-        let mut rank = 0;
-        for (k, chosen) in pivots.iter_mut().enumerate() {
+        let (mut rank, mut largest) = (0, Largest::of(remaining, 0));
+        while largest.value > drop_tolerance
+            && let Some(chosen) = pivots.get_mut(rank)
+        {
             let p = largest.place;
             let reciprocal = a.at(p, p) / largest.value;
-            if !(largest.value > drop_tolerance && reciprocal.is_finite()) {
-                break;
+            if !reciprocal.is_finite() {
+                if let Some(remaining) = remaining.get_mut(p) {
+                    *remaining = T::ZERO;
+                }
+                largest = Largest::of(remaining, rank);
+                continue;
             }
             *chosen = p as u16;
-            if p != k {
-                a.swap(k, p, n);
-                swap(remaining, k, p);
+            if p != rank {
+                a.swap(rank, p, n);
+                swap(remaining, rank, p);
             }
-            largest = a.eliminate(k, reciprocal, remaining);
+            largest = a.eliminate(rank, reciprocal, remaining);
             rank += 1;
         }
         let Lower { elements, stride } = a;
@@ -257,13 +272,12 @@ impl<'a, T: Real> Cholesky<'a, T> {
 }
 
 /// Puts the reciprocal of each column's squared norm in place of that norm, and what remains of it, the Tikhonov
-/// term included, relative to it. A column that is to be dropped has zeros. Returns the first pivot.
+/// term included, relative to it. A column that is to be dropped has zeros.
 fn prepare<T: Real>(
     a: &mut Lower<'_, T>,
     remaining: &mut [T],
     regularization: Regularization,
-) -> Result<Largest<T>, Error> {
-    let mut largest = Largest { place: 0, value: T::ZERO };
+) -> Result<(), Error> {
     for (i, remaining) in remaining.iter_mut().enumerate() {
         let square = a.at(i, i);
         if !(square >= T::ZERO && square.is_finite()) {
@@ -278,9 +292,8 @@ fn prepare<T: Real>(
             Regularization::None => T::ZERO,
         };
         *remaining = if known { T::ONE + lambda } else { T::ZERO };
-        largest.consider(i, *remaining);
     }
-    Ok(largest)
+    Ok(())
 }
 
 /// `column -= pivot * factor`, of one length. Two at a time: columns are short, and what compilers

@@ -66,7 +66,9 @@ impl<'a> GramMatrix<'a> {
 
     /// Drops residual 0: residual `i + 1` becomes residual `i`.
     pub fn forget_oldest(&mut self) {
-        move_up(self.elements, self.depth.saturating_add(1));
+        let size = self.depth.saturating_mul(self.depth).min(self.elements.len());
+        let elements = self.elements.get_mut(..size).unwrap_or_default();
+        move_up(elements, self.depth.saturating_add(1));
     }
 
     /// Builds the normal equations of the first `residuals` residuals: the right
