@@ -91,11 +91,16 @@ pub(super) fn calibration<K: Kernels, C: Column, const M: usize>(trace: &mut Tra
     for count in 0..24 {
         let targets = Targets::Values(&values);
         let loss = Loss::MeanSquares;
-        last = net.loss_and_gradient(loss, &x, &inputs, targets, &mut gradient, &mut scratch)?;
-        first = if count == 0 { last } else { first };
-        let told = engine.tell(&Config::DEFAULT, &mut x, last, &mut gradient)?;
+        let loss =
+            net.loss_and_gradient(loss, &x, &inputs, targets, &mut gradient, &mut scratch)?;
+        let told = engine.tell(&Config::DEFAULT, &mut x, loss, &mut gradient)?;
+        match told {
+            Told::Started => (first, last) = (loss, loss),
+            Told::Accepted => last = loss,
+            _ => {}
+        }
         trace.integer("accepted", u64::from(told == Told::Accepted));
-        trace.real("loss", last);
+        trace.real("loss", loss);
         let asked = engine.ask(&Config::DEFAULT, &mut x)?;
         ensure!(asked != Asked::Stationary);
         if count % 8 == 7 {
