@@ -383,14 +383,13 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
                 Difference { newer: iterate(slot), older: iterate(preceding(slot, depth)) };
             (difference, exponents.get(slot).copied().unwrap_or(0).into())
         };
-        let mut rest = row;
-        for group in window.chunks(TOGETHER) {
-            let (dots, others) = rest.split_at_mut_checked(group.len()).unwrap_or_default();
-            rest = others;
+        for (g, group) in window.chunks(TOGETHER).enumerate() {
             let mut columns = heapless::Vec::<_, TOGETHER>::new();
             for other in group {
                 let _ = columns.push(residual(usize::from(*other)));
             }
+            let start = g * TOGETHER;
+            let dots = row.get_mut(start..start + group.len()).unwrap_or_default();
             K::gram_row(gram, residual(slot), &columns, dots);
         }
     }
