@@ -153,6 +153,10 @@ pub trait Kernels {
     /// ```
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn all_finite<T: Real>(x: &[T]) -> bool {
+        // Larger registers have a maximum of integers of four bytes, SSE2's have not.
+        if Self::REGISTER >= 32 && size_of::<T>() == 4 {
+            return Self::max_magnitude(x) < T::INFINITY_BITS;
+        }
         portable::all_finite(x)
     }
 

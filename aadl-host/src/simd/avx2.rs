@@ -3,10 +3,9 @@
 #![forbid(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256, __m256i, _mm256_abs_epi32, _mm256_add_epi64, _mm256_and_si256, _mm256_cvttps_epi32,
-    _mm256_extract_epi32, _mm256_extract_epi64, _mm256_mul_epi32, _mm256_mul_ps, _mm256_or_si256,
-    _mm256_set1_ps, _mm256_setr_epi32, _mm256_setr_ps, _mm256_setzero_si256, _mm256_srli_epi64,
-    _mm256_sub_ps,
+    __m256, __m256i, _mm256_abs_epi32, _mm256_add_epi64, _mm256_cvttps_epi32, _mm256_extract_epi32,
+    _mm256_extract_epi64, _mm256_mul_epi32, _mm256_mul_ps, _mm256_or_si256, _mm256_set1_ps,
+    _mm256_setr_ps, _mm256_setzero_si256, _mm256_srli_epi64, _mm256_sub_ps,
 };
 use std::ops::Range;
 
@@ -57,19 +56,6 @@ pub(super) fn add_products(sums: Register, a: Register, b: Register) -> Register
 #[inline]
 pub(super) fn add_bits(bits: Register, a: Register) -> Register {
     _mm256_or_si256(bits, _mm256_abs_epi32(a))
-}
-
-#[target_feature(enable = "avx2")]
-fn last(count: usize) -> Register {
-    let bits = |lane: usize| if lane + count < LANES { 0 } else { -1 };
-    let [a, b, c, d, e, f, g, h] = std::array::from_fn(bits);
-    _mm256_setr_epi32(a, b, c, d, e, f, g, h)
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn and(a: Register, b: Register) -> Register {
-    _mm256_and_si256(a, b)
 }
 
 #[target_feature(enable = "avx2")]

@@ -2,10 +2,9 @@
 #![forbid(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m512, __m512i, _mm512_abs_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_cvttps_epi32,
-    _mm512_maskz_set1_epi32, _mm512_mul_epi32, _mm512_mul_ps, _mm512_or_si512,
-    _mm512_reduce_add_epi64, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setr_ps,
-    _mm512_setzero_si512, _mm512_srli_epi64, _mm512_sub_ps, _mm512_test_epi32_mask,
+    __m512, __m512i, _mm512_abs_epi32, _mm512_add_epi64, _mm512_cvttps_epi32, _mm512_mul_epi32,
+    _mm512_mul_ps, _mm512_or_si512, _mm512_reduce_add_epi64, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setr_ps, _mm512_setzero_si512, _mm512_srli_epi64, _mm512_sub_ps, _mm512_test_epi32_mask,
 };
 use std::ops::Range;
 
@@ -55,17 +54,6 @@ fn add_products(sums: Register, a: Register, b: Register) -> Register {
 #[inline]
 fn add_bits(bits: Register, a: Register) -> Register {
     _mm512_or_si512(bits, _mm512_abs_epi32(a))
-}
-
-#[target_feature(enable = "avx512f")]
-fn last(count: usize) -> Register {
-    _mm512_maskz_set1_epi32(!u16::MAX.unbounded_shr(count as u32), -1)
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn and(a: Register, b: Register) -> Register {
-    _mm512_and_si512(a, b)
 }
 
 /// The sum of all lanes: products below `2^48` of 2^13 elements.

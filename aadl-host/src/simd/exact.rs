@@ -135,7 +135,6 @@ pub(super) fn ending<'a, const LANES: usize>(
 /// - `integers(newer, older, factor)`, differences times the factor, cut;
 /// - `add_products(sums, a, b)`, the sums with the products of all integers added, in 64 bits;
 /// - `add_bits(bits, a)`, the bits with those of the integers' magnitudes;
-/// - `last(count)`, with all bits of the last elements, and `and`;
 /// - `total(sums)`, their sum, and `above(bits)`, whether any is above [`EXACT_DIGITS`].
 macro_rules! exact_kernels {
     ($features:literal, [$($count:literal)*]) => {
@@ -208,7 +207,7 @@ macro_rules! exact_kernels {
                 *place = exact::chunks(column, range.clone());
             }
             let mut sums = ([zero(); C], zero(), zero());
-            add::<C, OWN>(newest_chunks, last(LANES), factor_newest, &all, &factors, &mut sums);
+            add::<C, OWN>(newest_chunks, factor_newest, &all, &factors, &mut sums);
             let rest = range.len() % LANES;
             if rest > 0 {
                 let Some(newest) = exact::ending(&newest, range.end) else { return false };
@@ -217,7 +216,12 @@ macro_rules! exact_kernels {
                     let Some(chunks) = exact::ending(column, range.end) else { return false };
                     *place = chunks;
                 }
-                add::<C, OWN>(newest, last(rest), factor_newest, &all, &factors, &mut sums);
+                // The elements before are summed already: of the newest they are made zero here.
+                let ([newer], [older]) = newest else { return false };
+                let mut last = *older;
+                last[LANES - rest..].copy_from_slice(&newer[LANES - rest..]);
+                let newest = (std::slice::from_ref(&last), std::slice::from_ref(older));
+                add::<C, OWN>(newest, factor_newest, &all, &factors, &mut sums);
             }
             let (lanes, own, bits) = sums;
             if above(bits) {
@@ -229,11 +233,10 @@ macro_rules! exact_kernels {
         }
 
         /// Adds products to the sums of the columns and to the newest's own, and the bits of all integers to
-        /// the others. Of the newest residual's integers, those count that `mask` keeps.
+        /// the others.
         #[target_feature(enable = $features)]
         fn add<const C: usize, const OWN: bool>(
             (newer, older): Chunks<'_, LANES>,
-            mask: Register,
             factor_newest: f32,
             columns: &[Chunks<'_, LANES>; C],
             factors: &[f32; C],
@@ -247,7 +250,7 @@ macro_rules! exact_kernels {
                 (*newer, *older) = (&newer[..n], &older[..n]);
             }
             for i in 0..n {
-                let a = and(integers(&newer[i], &older[i], factor_newest), mask);
+                let a = integers(&newer[i], &older[i], factor_newest);
                 bits = add_bits(bits, a);
                 // Written out: a loop of ten would be kept, and the sums in memory.
                 $(if $count <= C {
