@@ -70,7 +70,8 @@ fn solve(clock: &mut Clock, m: usize, iterates: &[[f32; N]]) {
     }
     let (mut gamma, mut remaining, mut pivots) = ([0.0; SYSTEM], [0.0; SYSTEM], [0; SYSTEM]);
     let (residuals, config) = black_box((m + 1, &Config::DEFAULT));
-    let (gamma, remaining, pivots) = black_box((&mut gamma[..m], &mut remaining[..m], &mut pivots[..m]));
+    let (gamma, remaining, pivots) =
+        black_box((&mut gamma[..m], &mut remaining[..m], &mut pivots[..m]));
     let (counted, rank) = clock.count(|| {
         let system = gram.difference_system(residuals, gamma);
         let (ridge, tolerance) = (config.regularization, config.drop_tolerance);
