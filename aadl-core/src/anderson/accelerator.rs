@@ -185,10 +185,11 @@ impl<'a, T: Real, K: Kernels> AndersonMut<'a, T, K> {
     /// Norm of the newest residual, where the newest iterate has one.
     pub fn residual_norm(&self) -> Option<f64> {
         let ring = &self.state.ring;
-        let newest = ring.slot(self.depth, 0).filter(|slot| ring.is_residual(*slot));
+        let newest = ring.slot(self.depth, 0)?;
         // The window's last: the diagonal's elements are `depth + 1` apart.
         let place = ring.count_residuals().checked_sub(1)? * (self.depth + 1);
-        newest.and_then(|_| self.memory.gram.get(place)).map(|norm2| crate::math::sqrt(*norm2))
+        let norm2 = self.memory.gram.get(place)?;
+        ring.is_residual(newest).then(|| crate::math::sqrt(*norm2))
     }
 
     /// One step, after the map was applied to `x` (`n` numbers): stores it, and where an
