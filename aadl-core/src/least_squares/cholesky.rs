@@ -11,8 +11,8 @@
 //!    rounding the result, of the matrix scaled to a unit diagonal, without its square roots and products.
 //! 2. The factorization stops at the first pivot that is at most the drop tolerance: the columns left are
 //!    combinations of those taken, to that tolerance. They are *dropped*, which means that their unknowns
-//!    are 0; the others solve the problem without them. So is a column whose pivot has an infinite
-//!    reciprocal: below `2^-128` in float32, `2^-1024` in float64.
+//!    are 0; the others solve the problem without them. So is a column whose square, without the
+//!    Tikhonov term, or whose pivot has an infinite reciprocal: at most `2^-128` in float32, `2^-1024` in float64.
 //! 3. The diagonal keeps the reciprocals of `D`, so that a solution divides nothing.
 //!
 //! Cost: `n^3 / 6` multiplications and `2 n` divisions, and to solve `n^2` multiplications; memory: in

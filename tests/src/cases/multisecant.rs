@@ -97,7 +97,8 @@ pub(super) fn calibration<K: Kernels, C: Column, const M: usize>(trace: &mut Tra
         match told {
             Told::Started => (first, last) = (loss, loss),
             Told::Accepted => last = loss,
-            _ => {}
+            // Taken back: not what the calibration came to.
+            Told::Rejected(_) => {}
         }
         trace.integer("accepted", u64::from(told == Told::Accepted));
         trace.real("loss", loss);
